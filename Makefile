@@ -1,0 +1,46 @@
+# make up    run Upshot with demo data      make check  lint, types, SQL style
+# make test  check, then every test         make lock   renew the pinned requirements
+
+PYTHON ?= python3
+BIN := .venv/bin
+export DO_NOT_TRACK := 1
+
+.PHONY: up test check lock clean
+
+up: .venv/runtime
+	@exec $(BIN)/upshot up
+
+test: check
+	$(BIN)/pytest
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint models macros tests/dbt ingest
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" pyproject.toml --group dev \
+		-c requirements.txt -o requirements-dev.txt
+
+clean:
+	rm -rf .venv target logs
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "Upshot needs Python 3.11 to 3.13: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# The project itself is installed editable, without a build environment of its own.
+.venv/runtime: .venv/bin/python requirements.txt pyproject.toml
+	$(BIN)/pip install --quiet --progress-bar on --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . || true
+	@touch $@
+
+.venv/dev: .venv/runtime requirements-dev.txt
+	$(BIN)/pip install --quiet --progress-bar on --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""The service: takes events in, serves figures."""

@@ -1,0 +1,214 @@
+"""The wire: what the API takes in and gives out, and what an event is.
+
+Times are RFC 3339 with an offset; ids are UUIDs, but for step ids, which are strings.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Name = Annotated[str, Meta(min_length=1, max_length=200, examples=["Router will not connect"])]
+StepId = Annotated[str, Meta(min_length=1, max_length=200, examples=["check-cable"])]
+Moment = Annotated[datetime, Meta(tz=True, examples=["2026-03-01T09:30:00Z"])]
+Outcome = Literal["resolved", "escalated", "workaround", "unresolved"]
+UserRole = Literal["engineer", "team_admin", "super_admin"]
+Stars = Annotated[int, Meta(ge=1, le=5, description="CSAT, 1 to 5", examples=[5])]
+Comment = Annotated[str, Meta(max_length=500, examples=["Solved in two minutes."])]
+
+
+class In(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What comes in: an unknown field is an error, not a silence."""
+
+
+class Out(Struct, frozen=True, kw_only=True):
+    """What goes out."""
+
+
+# --- the bodies of single calls -----------------------------------------------------------------
+
+
+class NewSession(In):
+    flow_id: UUID
+    session_id: UUID | None = None
+    started_at: Moment | None = None
+    user_id: UUID | None = None
+
+
+class NewVisit(In):
+    step_id: StepId
+    visited_at: Moment | None = None
+
+
+class Completion(In):
+    outcome: Outcome
+    completed_at: Moment | None = None
+
+
+class NewRating(In):
+    rating: Stars
+    comment: Comment | None = None
+
+
+class Vote(In):
+    session_id: UUID
+    was_helpful: bool
+
+
+class AccountBody(In):
+    name: Name
+    time_zone: Annotated[str, Meta(description="IANA name", examples=["Europe/Berlin"])]
+
+
+class UserBody(In):
+    name: Name
+    role: UserRole
+
+
+class FlowStep(In):
+    step_id: StepId
+    title: Name
+    position: Annotated[int, Meta(ge=0, le=100_000)]
+
+
+class FlowBody(In):
+    name: Name
+    steps: Annotated[list[FlowStep], Meta(max_length=1000)]
+
+
+# --- events -------------------------------------------------------------------------------------
+
+
+class AccountUpserted(AccountBody):
+    account_id: UUID
+
+
+class UserUpserted(UserBody):
+    user_id: UUID
+
+
+class UserErased(In):
+    user_id: UUID
+
+
+class FlowUpserted(FlowBody):
+    flow_id: UUID
+
+
+class SessionStarted(In):
+    session_id: UUID
+    flow_id: UUID
+    user_id: UUID
+    started_at: Moment | None = None
+
+
+class StepVisited(In):
+    session_id: UUID
+    step_id: StepId
+    visited_at: Moment | None = None
+    user_id: UUID | None = None
+
+
+class SessionCompleted(In):
+    """History from elsewhere may know that a session ended and not how: outcome may be null."""
+
+    session_id: UUID
+    outcome: Outcome | None = None
+    completed_at: Moment | None = None
+    user_id: UUID | None = None
+
+
+class SessionRated(In):
+    session_id: UUID
+    rating: Stars
+    comment: Comment | None = None
+    user_id: UUID | None = None
+
+
+class StepFeedback(In):
+    """A vote; null withdraws it. Without a user it is the vote of the session's own user."""
+
+    session_id: UUID
+    step_id: StepId
+    was_helpful: bool | None
+    user_id: UUID | None = None
+
+
+class SessionDeleted(In):
+    session_id: UUID
+
+
+EventData = (
+    AccountUpserted
+    | UserUpserted
+    | UserErased
+    | FlowUpserted
+    | SessionStarted
+    | StepVisited
+    | SessionCompleted
+    | SessionRated
+    | StepFeedback
+    | SessionDeleted
+)
+
+
+class Event(In, tag_field="type"):
+    """Something that happened, with an id that counts once per account for ever."""
+
+    id: UUID
+    occurred_at: Moment
+
+
+class AccountUpsertedEvent(Event, tag="account.upserted"):
+    data: AccountUpserted
+
+
+class UserUpsertedEvent(Event, tag="user.upserted"):
+    data: UserUpserted
+
+
+class UserErasedEvent(Event, tag="user.erased"):
+    data: UserErased
+
+
+class FlowUpsertedEvent(Event, tag="flow.upserted"):
+    data: FlowUpserted
+
+
+class SessionStartedEvent(Event, tag="session.started"):
+    data: SessionStarted
+
+
+class StepVisitedEvent(Event, tag="step.visited"):
+    data: StepVisited
+
+
+class SessionCompletedEvent(Event, tag="session.completed"):
+    data: SessionCompleted
+
+
+class SessionRatedEvent(Event, tag="session.rated"):
+    data: SessionRated
+
+
+class StepFeedbackEvent(Event, tag="step.feedback"):
+    data: StepFeedback
+
+
+class SessionDeletedEvent(Event, tag="session.deleted"):
+    data: SessionDeleted
+
+
+AnyEvent = (
+    AccountUpsertedEvent
+    | UserUpsertedEvent
+    | UserErasedEvent
+    | FlowUpsertedEvent
+    | SessionStartedEvent
+    | StepVisitedEvent
+    | SessionCompletedEvent
+    | SessionRatedEvent
+    | StepFeedbackEvent
+    | SessionDeletedEvent
+)
