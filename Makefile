@@ -22,9 +22,9 @@ check: .venv/dev
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" pyproject.toml -o requirements.txt
+		--custom-compile-command "make lock" pyproject.toml --group build -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" pyproject.toml --group dev \
+		--custom-compile-command "make lock" pyproject.toml --group build --group dev \
 		-c requirements.txt -o requirements-dev.txt
 
 clean:
@@ -37,10 +37,10 @@ clean:
 
 # The project itself is installed editable, without a build environment of its own.
 .venv/runtime: .venv/bin/python requirements.txt pyproject.toml
-	$(BIN)/pip install --quiet --progress-bar on --require-hashes -r requirements.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . || true
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev: .venv/runtime requirements-dev.txt
-	$(BIN)/pip install --quiet --progress-bar on --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@

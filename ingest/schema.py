@@ -3,11 +3,11 @@
 Times are RFC 3339 with an offset; ids are UUIDs, but for step ids, which are strings.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, examples=["Router will not connect"])]
 StepId = Annotated[str, Meta(min_length=1, max_length=200, examples=["check-cable"])]
@@ -75,6 +75,38 @@ class FlowStep(In):
 class FlowBody(In):
     name: Name
     steps: Annotated[list[FlowStep], Meta(max_length=1000)]
+
+
+# --- the answers to single calls ----------------------------------------------------------------
+
+
+class Session(Out):
+    session_id: UUID
+    flow_id: UUID
+    user_id: UUID
+    started_at: datetime
+    completed_at: datetime | None
+    outcome: Outcome | None
+
+
+class Visit(Out):
+    session_id: UUID
+    step_id: str
+    visited_at: datetime
+
+
+class Rating(Out):
+    id: UUID
+    session_id: UUID
+    rating: Stars
+    comment: str | None
+    created_at: datetime
+
+
+class VoteAnswer(Out):
+    step_id: str
+    was_helpful: bool
+    status: Literal["created", "updated"]
 
 
 # --- events -------------------------------------------------------------------------------------

@@ -1,0 +1,79 @@
+"""The API as an application: `litestar run` finds `create_app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
+
+from ingest.analytics import AnalyticsController
+from ingest.auth import TokenAuth
+from ingest.batch import BatchController
+from ingest.directory import DirectoryController
+from ingest.embedded import database_url
+from ingest.health import HealthController
+from ingest.openapi import openapi_config
+from ingest.problems import Problem, answer_problem
+from ingest.sessions import SessionController
+from ingest.settings import Settings, read_settings
+from ingest.steps import StepController
+from ingest.store.database import Database
+
+
+def create_app(settings: Settings | None = None) -> Litestar:
+    """Return the API; without settings, those of the environment.
+
+    Raises:
+        SettingsError: the environment has an unusable value.
+    """
+    settings = settings or read_settings()
+    return Litestar(
+        route_handlers=[
+            HealthController,
+            Router(
+                "/api/v1",
+                route_handlers=[
+                    SessionController,
+                    StepController,
+                    DirectoryController,
+                    BatchController,
+                    AnalyticsController,
+                ],
+                # Around these routes, not in front of all with exceptions: what is not listed
+                # here can never be let through by a pattern.
+                middleware=[DefineMiddleware(TokenAuth)],
+            ),
+        ],
+        dependencies={"database": Provide(_database, sync_to_thread=False)},
+        exception_handlers={
+            Problem: answer_problem,
+            HTTPException: answer_problem,
+            Exception: answer_problem,
+        },
+        lifespan=[_lifespan],
+        openapi_config=openapi_config(),
+        request_max_body_size=settings.max_body_bytes,
+        state=State({"settings": settings}),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    with ExitStack() as stack:
+        url = stack.enter_context(database_url(settings))
+        database = Database(url, size=settings.pool_size)
+        await database.open()
+        app.state.database = database
+        try:
+            yield
+        finally:
+            await database.close()
+
+
+def _database(state: State) -> Database:
+    database: Database = state.database
+    return database

@@ -1,0 +1,120 @@
+"""Who is asking: bearer tokens (JWT, HS256) and what their role allows.
+
+The tenant comes from the token, never from the body; only a super_admin may act in another
+account, with `?account_id=`.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, get_args
+from uuid import UUID
+
+import jwt
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware.authentication import (
+    AbstractAuthenticationMiddleware,
+    AuthenticationResult,
+)
+from msgspec import Struct
+
+from ingest.problems import Forbidden, Unauthorized, invalid
+from ingest.settings import Settings
+
+Role = Literal["engineer", "team_admin", "super_admin", "service"]
+ROLES: tuple[Role, ...] = get_args(Role)
+ADMINS: frozenset[Role] = frozenset({"team_admin", "super_admin"})
+
+ALGORITHM = "HS256"
+LEEWAY = timedelta(seconds=30)
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Who is asking, and for which account."""
+
+    user_id: UUID
+    account_id: UUID
+    role: Role
+
+
+def issue_token(settings: Settings, identity: Identity, lifetime: timedelta) -> str:
+    """Return a signed bearer token for the identity."""
+    now = datetime.now(UTC)
+    claims = {
+        "sub": str(identity.user_id),
+        "account_id": str(identity.account_id),
+        "role": identity.role,
+        "iss": settings.jwt_issuer,
+        "aud": settings.jwt_audience,
+        "iat": now,
+        "exp": now + lifetime,
+    }
+    return jwt.encode(claims, settings.jwt_secret, algorithm=ALGORITHM)
+
+
+def read_token(settings: Settings, token: str) -> Identity:
+    """Verify a token and say whose it is.
+
+    Raises:
+        Unauthorized: the token is not one of ours, or no longer.
+    """
+    try:
+        claims = jwt.decode(
+            token,
+            settings.jwt_secret,
+            algorithms=[ALGORITHM],
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+            leeway=LEEWAY,
+            options={"require": ["sub", "account_id", "role", "iss", "aud", "exp", "iat"]},
+        )
+        if claims["role"] not in ROLES:
+            raise Unauthorized("The token's role is unknown.")
+        return Identity(
+            user_id=UUID(claims["sub"]),
+            account_id=UUID(claims["account_id"]),
+            role=claims["role"],
+        )
+    except jwt.ExpiredSignatureError:
+        raise Unauthorized("The token has expired.") from None
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+        raise Unauthorized("The token is not valid.") from None
+
+
+class TokenAuth(AbstractAuthenticationMiddleware):
+    """Puts the Identity of the bearer token on the request; it guards whatever it wraps."""
+
+    async def authenticate_request(self, connection: Connection) -> AuthenticationResult:
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthorized("A bearer token is needed: Authorization: Bearer <token>.")
+        identity = read_token(connection.app.state.settings, token.strip())
+        acting_for = _named_account(connection)
+        if acting_for is not None and acting_for != identity.account_id:
+            if identity.role != "super_admin":
+                raise Forbidden("Only a super_admin may name another account.")
+            identity = Identity(
+                user_id=identity.user_id, account_id=acting_for, role=identity.role
+            )
+        return AuthenticationResult(user=identity, auth=None)
+
+
+def _named_account(connection: Connection) -> UUID | None:
+    text = connection.query_params.get("account_id")
+    if text is None:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        raise invalid("/account_id", "The account id has to be a UUID.") from None
+
+
+def only(*roles: Role) -> Any:
+    """Return a guard that lets these roles in."""
+
+    def guard(connection: Connection, _: BaseRouteHandler) -> None:
+        if connection.user.role not in roles:
+            raise Forbidden(f"This is for {' and '.join(sorted(roles))}.")
+
+    return guard

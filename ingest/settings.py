@@ -1,0 +1,135 @@
+"""The environment, read once. `.env.example` and the README list every variable."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct
+
+T = TypeVar("T")
+
+DEMO_SECRET_PREFIX = "demo-"  # noqa: S105 - marks a generated secret, is none
+SHORTEST_SECRET = 32
+
+
+class SettingsError(Exception):
+    """A variable that cannot be used; the message is one sentence for a person."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    home: Path
+    production: bool
+    port: int
+    dagster_port: int
+    database_url: str | None
+    jwt_secret: str
+    jwt_issuer: str
+    jwt_audience: str
+    public_url: str
+    pool_size: int
+    refresh_seconds: int
+    demo_sessions: int
+    max_body_bytes: int
+    max_batch_items: int
+    max_item_bytes: int
+
+    @property
+    def embedded_data(self) -> Path:
+        """Where the embedded PostgreSQL keeps its files and its socket."""
+        return self.home / "postgres"
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read every UPSHOT_ variable.
+
+    Raises:
+        SettingsError: one of them has no usable value.
+    """
+    home = Path(environ.get("UPSHOT_HOME") or ".upshot").expanduser().absolute()
+    mode = environ.get("UPSHOT_ENV") or "demo"
+    if mode not in {"demo", "production"}:
+        raise SettingsError(f"UPSHOT_ENV is {mode!r}: it has to be demo or production.")
+    port = _number(environ, "UPSHOT_PORT", 8000, highest=65_535)
+    return Settings(
+        home=home,
+        production=mode == "production",
+        port=port,
+        dagster_port=_number(environ, "UPSHOT_DAGSTER_PORT", 3000, highest=65_535),
+        database_url=_read(environ, "UPSHOT_DATABASE_URL", None, _database_url),
+        jwt_secret=_secret(environ, home, production=mode == "production"),
+        jwt_issuer=environ.get("UPSHOT_JWT_ISSUER") or "upshot",
+        jwt_audience=environ.get("UPSHOT_JWT_AUDIENCE") or "upshot",
+        public_url=_read(environ, "UPSHOT_PUBLIC_URL", f"http://127.0.0.1:{port}", _web_address),
+        pool_size=_number(environ, "UPSHOT_POOL_SIZE", 10, highest=1_000),
+        refresh_seconds=_number(environ, "UPSHOT_REFRESH_SECONDS", 15, highest=86_400),
+        demo_sessions=_number(environ, "UPSHOT_DEMO_SESSIONS", 20_000, highest=1_000_000),
+        max_body_bytes=_number(environ, "UPSHOT_MAX_BODY_BYTES", 1_000_000),
+        max_batch_items=_number(environ, "UPSHOT_MAX_BATCH_ITEMS", 500),
+        max_item_bytes=_number(environ, "UPSHOT_MAX_ITEM_BYTES", 32_768),
+    )
+
+
+def _read(environ: Mapping[str, str], name: str, default: T, parse: Callable[[str], T]) -> T:
+    text = environ.get(name, "")
+    if not text:
+        return default
+    try:
+        return parse(text)
+    except ValueError as error:
+        # The value is not repeated: it may hold a password.
+        raise SettingsError(f"{name} cannot be used: {error}.") from None
+
+
+def _number(
+    environ: Mapping[str, str], name: str, default: int, *, highest: int = 1_000_000_000
+) -> int:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= highest):
+            raise ValueError(f"it has to be a whole number from 1 to {highest}")
+        return int(text)
+
+    return _read(environ, name, default, parse)
+
+
+def _database_url(text: str) -> str:
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("it has to begin with postgresql://")
+    return text
+
+
+def _web_address(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("it has to begin with http:// or https://")
+    return text.rstrip("/")
+
+
+def _secret(environ: Mapping[str, str], home: Path, *, production: bool) -> str:
+    """Return the configured secret, else the demo's own, made at first use and kept."""
+    secret = environ.get("UPSHOT_JWT_SECRET", "")
+    if production and (not secret or secret.startswith(DEMO_SECRET_PREFIX)):
+        raise SettingsError(
+            "UPSHOT_JWT_SECRET has to be set to a secret of your own when UPSHOT_ENV is production."
+        )
+    if secret and len(secret.encode()) < SHORTEST_SECRET:
+        raise SettingsError(f"UPSHOT_JWT_SECRET is shorter than {SHORTEST_SECRET} bytes.")
+    return secret or _demo_secret(home / "jwt_secret")
+
+
+def _demo_secret(path: Path) -> str:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Whoever creates the file first decides; everybody else reads it.
+        made = path.with_name(f"jwt_secret.{os.getpid()}")
+        made.touch(mode=0o600)
+        made.write_text(DEMO_SECRET_PREFIX + secrets.token_urlsafe(32))
+        try:
+            os.link(made, path)
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+        return path.read_text()
+    except OSError as error:
+        raise SettingsError(f"UPSHOT_HOME cannot be used: {error.strerror}: {path}.") from None

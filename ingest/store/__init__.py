@@ -1,0 +1,1 @@
+"""The only place that touches PostgreSQL: everything else speaks in wire types."""

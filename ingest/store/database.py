@@ -1,0 +1,112 @@
+"""Connections: the pool, its transactions, and what a failing database means to a caller."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.errors import DiskFull, InvalidSchemaName, UndefinedTable
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from ingest.problems import MartsNotBuilt, Unavailable
+from ingest.store.statements import SQL
+
+Connection = AsyncConnection[Any]
+
+POOL_TIMEOUT_SECONDS = 5.0
+WAITING_PER_CONNECTION = 20
+
+
+async def _use_utc(connection: Connection) -> None:
+    await connection.execute("set time zone 'UTC'")
+    await connection.commit()
+
+
+class Database:
+    """A pool of connections to one PostgreSQL."""
+
+    def __init__(self, url: str, *, size: int) -> None:
+        self._pool = AsyncConnectionPool(
+            url,
+            min_size=min(2, size),
+            max_size=size,
+            timeout=POOL_TIMEOUT_SECONDS,
+            # Unbounded by default: overload would be suffered instead of refused.
+            max_waiting=size * WAITING_PER_CONNECTION,
+            kwargs={"application_name": "upshot"},
+            configure=_use_utc,
+            open=False,
+        )
+        self._time_zones: frozenset[str] = frozenset()
+
+    async def open(self) -> None:
+        """Connect; a database that is away now may come back: readiness tells."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def writing(self, account_id: UUID, *, alone: bool = False) -> AsyncIterator[Connection]:
+        """One transaction in one account; committed when the block ends without an error.
+
+        Args:
+            account_id: whose rows it writes.
+            alone: shut out every other writer of the account.
+
+        Raises:
+            Unavailable: the pool is full, the database away or its disk full; nothing is stored.
+        """
+        lock = SQL["lock_account_alone" if alone else "lock_account_shared"]
+        async with self._connected() as connection, connection.transaction():
+            await connection.execute(lock, {"account_id": account_id})
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """One read-only snapshot: whatever is read in it belongs together.
+
+        Raises:
+            MartsNotBuilt: the database has no marts yet.
+            Unavailable: the pool is full or the database away.
+        """
+        async with self._connected() as connection, connection.transaction():
+            await connection.execute("set transaction isolation level repeatable read, read only")
+            yield connection
+
+    async def time_zones(self) -> frozenset[str]:
+        """Return the names of the time zones that days can be computed in."""
+        if not self._time_zones:
+            async with self._connected() as connection:
+                rows = await (await connection.execute(SQL["list_time_zones"])).fetchall()
+            self._time_zones = frozenset(name for (name,) in rows)
+        return self._time_zones
+
+    async def check(self) -> None:
+        """Raise Unavailable unless the database answers and is migrated."""
+        async with self._connected() as connection:
+            row = await (
+                await connection.execute("select to_regclass('raw.changes') is not null")
+            ).fetchone()
+        if row != (True,):
+            raise Unavailable("The database is not migrated: run `upshot migrate`.")
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, TooManyRequests):
+            raise Unavailable("Too many requests wait for the database.") from None
+        except (UndefinedTable, InvalidSchemaName) as error:
+            if "marts." in str(error):
+                raise MartsNotBuilt(
+                    "The figures have not been computed yet: run `upshot refresh`."
+                ) from error
+            raise Unavailable("The database is not migrated: run `upshot migrate`.") from error
+        except DiskFull as error:
+            raise Unavailable("The database has no room left.") from error
+        except psycopg.OperationalError as error:
+            raise Unavailable("The database cannot be reached.") from error
