@@ -1,7 +1,7 @@
 """The figures of a team, an engineer and a flow, in the shapes of the first front end."""
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, Request, get
@@ -38,10 +38,10 @@ AskedTo = Annotated[
 AskedEngineer = Annotated[
     UUID | None, QueryParameter(description="Count this engineer's sessions only.")
 ]
-TeamRequest = Request[Identity, None, object]
+ApiRequest = Request[Identity, None, Any]
 
 
-class Window(Out, rename={"day_from": "from", "day_to": "to"}):
+class Window(Out, rename={"day_from": "from", "day_to": "to"}, frozen=True):
     """Both days are in it."""
 
     day_from: date
@@ -49,7 +49,7 @@ class Window(Out, rename={"day_from": "from", "day_to": "to"}):
     period: Period | None
 
 
-class Meta(Out):
+class Meta(Out, frozen=True):
     """How to read the figures beside it."""
 
     as_of: datetime | None
@@ -63,14 +63,14 @@ class Meta(Out):
     warnings: list[str]
 
 
-class OutcomeBreakdown(Out):
+class OutcomeBreakdown(Out, frozen=True):
     resolved: int
     escalated: int
     workaround: int
     unresolved: int
 
 
-class Summary(Out):
+class Summary(Out, frozen=True):
     total_sessions: int
     completed_sessions: int
     completion_rate: float
@@ -78,7 +78,7 @@ class Summary(Out):
     outcome_breakdown: OutcomeBreakdown
 
 
-class Day(Out):
+class Day(Out, frozen=True):
     date: date
     sessions: int
     resolved: int
@@ -87,7 +87,7 @@ class Day(Out):
     unresolved: int
 
 
-class TopFlow(Out):
+class TopFlow(Out, frozen=True):
     tree_id: UUID
     name: str
     sessions: int
@@ -96,7 +96,7 @@ class TopFlow(Out):
     avg_csat: float | None
 
 
-class TopEngineer(Out):
+class TopEngineer(Out, frozen=True):
     user_id: UUID
     name: str
     sessions: int
@@ -104,7 +104,7 @@ class TopEngineer(Out):
     avg_duration_minutes: float
 
 
-class StepVotes(Out):
+class StepVotes(Out, frozen=True):
     node_id: str
     node_title: str
     helpful_yes: int
@@ -112,14 +112,14 @@ class StepVotes(Out):
     helpful_rate: float
 
 
-class RecentComment(Out):
+class RecentComment(Out, frozen=True):
     rating: int
     comment: str
     user_name: str
     created_at: datetime
 
 
-class TeamAnalytics(Out):
+class TeamAnalytics(Out, frozen=True):
     summary: Summary
     time_series: list[Day]
     top_flows: list[TopFlow]
@@ -127,14 +127,14 @@ class TeamAnalytics(Out):
     meta: Meta
 
 
-class OwnAnalytics(Out):
+class OwnAnalytics(Out, frozen=True):
     summary: Summary
     time_series: list[Day]
     top_flows: list[TopFlow]
     meta: Meta
 
 
-class FlowAnalytics(Out):
+class FlowAnalytics(Out, frozen=True):
     summary: Summary
     avg_csat: float | None
     total_ratings: int
@@ -156,13 +156,12 @@ class Asked(Struct, frozen=True, kw_only=True):
 
         Raises:
             Invalid: it names a period and days, half a window, or one that is too long.
+
         """
         if self.day_from is None and self.day_to is None:
             period = self.period or "30d"
             days = int(period.removesuffix("d"))
-            return Window(
-                day_from=today - timedelta(days=days - 1), day_to=today, period=period
-            )
+            return Window(day_from=today - timedelta(days=days - 1), day_to=today, period=period)
         if self.period is not None:
             raise invalid("/period", "Give a period, or from and to, not both.")
         if self.day_from is None or self.day_to is None:
@@ -189,7 +188,7 @@ class AnalyticsController(Controller):
     @get("/team", guards=[only(*ADMINS)], operation_id="getTeamAnalytics", summary="A team")
     async def team(
         self,
-        request: TeamRequest,
+        request: ApiRequest,
         database: NamedDependency[Database],
         asked: NamedDependency[Asked],
         engineer_id: AskedEngineer = None,
@@ -209,7 +208,7 @@ class AnalyticsController(Controller):
     @get("/me", operation_id="getOwnAnalytics", summary="The caller")
     async def me(
         self,
-        request: TeamRequest,
+        request: ApiRequest,
         database: NamedDependency[Database],
         asked: NamedDependency[Asked],
     ) -> OwnAnalytics:
@@ -229,7 +228,7 @@ class AnalyticsController(Controller):
     @get("/flows/{flow_id:uuid}", operation_id="getFlowAnalytics", summary="A flow")
     async def flow(
         self,
-        request: TeamRequest,
+        request: ApiRequest,
         database: NamedDependency[Database],
         asked: NamedDependency[Asked],
         flow_id: FromPath[UUID],

@@ -28,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
     Raises:
         SettingsError: the environment has an unusable value.
+
     """
     settings = settings or read_settings()
     return Litestar(

@@ -58,6 +58,7 @@ def read_token(settings: Settings, token: str) -> Identity:
 
     Raises:
         Unauthorized: the token is not one of ours, or no longer.
+
     """
     try:
         claims = jwt.decode(
@@ -94,9 +95,7 @@ class TokenAuth(AbstractAuthenticationMiddleware):
         if acting_for is not None and acting_for != identity.account_id:
             if identity.role != "super_admin":
                 raise Forbidden("Only a super_admin may name another account.")
-            identity = Identity(
-                user_id=identity.user_id, account_id=acting_for, role=identity.role
-            )
+            identity = Identity(user_id=identity.user_id, account_id=acting_for, role=identity.role)
         return AuthenticationResult(user=identity, auth=None)
 
 

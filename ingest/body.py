@@ -31,6 +31,7 @@ def decode(body: bytes, kind: type[T] | msgspec.json.Decoder[T]) -> T:
     Raises:
         MalformedBody: it is no JSON, no UTF-8, too deep, or holds a NUL.
         Invalid: it breaks a rule of the type.
+
     """
     decoder = kind if isinstance(kind, msgspec.json.Decoder) else msgspec.json.Decoder(kind)
     try:

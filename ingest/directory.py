@@ -51,9 +51,7 @@ class DirectoryController(Controller):
         if account_id != request.user.account_id:
             raise AccountNotFound("There is no such account.")
         check_zone(data.time_zone, await database.time_zones(), "/time_zone")
-        account = AccountUpserted(
-            account_id=account_id, name=data.name, time_zone=data.time_zone
-        )
+        account = AccountUpserted(account_id=account_id, name=data.name, time_zone=data.time_zone)
         is_new = await calls.put_account(database, request.user, account, now=datetime.now(UTC))
         return Response(account, status_code=201 if is_new else 200)
 

@@ -17,6 +17,7 @@ def database_url(settings: Settings) -> Iterator[str]:
 
     Raises:
         SettingsError: the embedded server cannot be started.
+
     """
     if settings.database_url is not None:
         yield settings.database_url

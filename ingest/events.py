@@ -42,14 +42,22 @@ _EVENT: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _DEFAULT_TIMES = ("started_at", "completed_at", "visited_at")
 
 
-class Counts(Out):
+class Counts(Out, frozen=True):
     created: int = 0
     duplicate: int = 0
     rejected: int = 0
     retry: int = 0
 
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            created=self.created + other.created,
+            duplicate=self.duplicate + other.duplicate,
+            rejected=self.rejected + other.rejected,
+            retry=self.retry + other.retry,
+        )
 
-class ItemResult(Out):
+
+class ItemResult(Out, frozen=True):
     """What became of one item. `retry`: it failed for our reasons; send it again."""
 
     index: int
@@ -59,7 +67,7 @@ class ItemResult(Out):
     problem: ProblemDetails | UnsetType = UNSET
 
 
-class BatchAnswer(Out):
+class BatchAnswer(Out, frozen=True):
     """One result per item, in the order they came in."""
 
     received_at: datetime
@@ -79,6 +87,7 @@ def split_array(body: bytes) -> list[bytes]:
 
     Raises:
         MalformedBody: it is no JSON array in UTF-8.
+
     """
     try:
         body.decode()
@@ -104,6 +113,7 @@ def check_clock(moment: datetime, now: datetime, pointer: str) -> datetime:
 
     Raises:
         Invalid: it is before 1970, or more than 24 hours ahead of our clock.
+
     """
     # Compared before it is converted: year 1 with an offset has no UTC.
     if moment > now + FUTURE:
@@ -125,6 +135,7 @@ async def take(
 
     Raises:
         Unavailable: nothing was stored.
+
     """
     zones = await database.time_zones()
     judged: list[AnyEvent | Problem] = []
@@ -144,7 +155,7 @@ async def take(
         )
         for index, (item, event) in enumerate(zip(items, judged, strict=True))
     ]
-    tally = [result.result for result in results]
+    tally: list[str] = [result.result for result in results]
     return BatchAnswer(
         received_at=now,
         counts=Counts(**{name: tally.count(name) for name in Counts.__struct_fields__}),
@@ -159,6 +170,7 @@ def read_event(
 
     Raises:
         Problem: it cannot be accepted.
+
     """
     if len(item) > settings.max_item_bytes:
         raise TooLarge(f"An item may have {settings.max_item_bytes} bytes.")

@@ -9,11 +9,11 @@ from ingest.schema import Out
 from ingest.store.database import Database
 
 
-class Health(Out):
+class Health(Out, frozen=True):
     status: str
 
 
-class ProblemKind(Out):
+class ProblemKind(Out, frozen=True):
     """What a problem's `type` points at."""
 
     code: str

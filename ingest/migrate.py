@@ -19,6 +19,7 @@ def migrate(url: str) -> list[str]:
 
     Raises:
         SettingsError: the database cannot be reached.
+
     """
     logging.getLogger("yoyo").setLevel(logging.WARNING)
     try:

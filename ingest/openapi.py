@@ -13,7 +13,7 @@ from litestar.openapi.spec import (
     Schema,
     SecurityScheme,
 )
-from litestar.openapi.spec.enums import OpenAPIType
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from ingest import __version__
 from ingest.problems import MEDIA_TYPE, ProblemDetails
@@ -52,7 +52,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
         status: ResponseSpec(
             ProblemDetails,
             description=DESCRIPTIONS[status],
-            media_type=MEDIA_TYPE,  # type: ignore[arg-type]
+            media_type=MEDIA_TYPE,
             generate_examples=False,
         )
         for status in (400, 401, *statuses, 422, 503)
@@ -69,9 +69,9 @@ class BatchOperation(Operation):
             description="An event; `data` holds the fields of the single call of its type.",
             required=["id", "type", "occurred_at", "data"],
             properties={
-                "id": Schema(type=OpenAPIType.STRING, format="uuid"),
+                "id": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID),
                 "type": Schema(type=OpenAPIType.STRING, enum=list(EVENT_TYPES)),
-                "occurred_at": Schema(type=OpenAPIType.STRING, format="date-time"),
+                "occurred_at": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME),
                 "data": Schema(type=OpenAPIType.OBJECT),
             },
         )

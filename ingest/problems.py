@@ -66,7 +66,8 @@ class Problem(Exception):
 
 class MalformedBody(Problem):
     """The body is not what its content type says: it cannot be parsed, is not UTF-8, holds a
-    NUL character or is nested too deeply. Nothing was stored."""
+    NUL character or is nested too deeply. Nothing was stored.
+    """
 
     status = 400
     code = "malformed_body"
@@ -306,5 +307,3 @@ def _as_problem(error: Exception) -> Problem:
             return MalformedBody(error.detail)
         case _:
             return InternalError("The service failed to answer; the fault is logged.")
-
-

@@ -29,50 +29,50 @@ class Out(Struct, frozen=True, kw_only=True):
 # --- the bodies of single calls -----------------------------------------------------------------
 
 
-class NewSession(In):
+class NewSession(In, frozen=True):
     flow_id: UUID
     session_id: UUID | None = None
     started_at: Moment | None = None
     user_id: UUID | None = None
 
 
-class NewVisit(In):
+class NewVisit(In, frozen=True):
     step_id: StepId
     visited_at: Moment | None = None
 
 
-class Completion(In):
+class Completion(In, frozen=True):
     outcome: Outcome
     completed_at: Moment | None = None
 
 
-class NewRating(In):
+class NewRating(In, frozen=True):
     rating: Stars
     comment: Comment | None = None
 
 
-class Vote(In):
+class Vote(In, frozen=True):
     session_id: UUID
     was_helpful: bool
 
 
-class AccountBody(In):
+class AccountBody(In, frozen=True):
     name: Name
     time_zone: Annotated[str, Meta(description="IANA name", examples=["Europe/Berlin"])]
 
 
-class UserBody(In):
+class UserBody(In, frozen=True):
     name: Name
     role: UserRole
 
 
-class FlowStep(In):
+class FlowStep(In, frozen=True):
     step_id: StepId
     title: Name
     position: Annotated[int, Meta(ge=0, le=100_000)]
 
 
-class FlowBody(In):
+class FlowBody(In, frozen=True):
     name: Name
     steps: Annotated[list[FlowStep], Meta(max_length=1000)]
 
@@ -80,7 +80,7 @@ class FlowBody(In):
 # --- the answers to single calls ----------------------------------------------------------------
 
 
-class Session(Out):
+class Session(Out, frozen=True):
     session_id: UUID
     flow_id: UUID
     user_id: UUID
@@ -89,13 +89,13 @@ class Session(Out):
     outcome: Outcome | None
 
 
-class Visit(Out):
+class Visit(Out, frozen=True):
     session_id: UUID
     step_id: str
     visited_at: datetime
 
 
-class Rating(Out):
+class Rating(Out, frozen=True):
     id: UUID
     session_id: UUID
     rating: Stars
@@ -103,7 +103,7 @@ class Rating(Out):
     created_at: datetime
 
 
-class VoteAnswer(Out):
+class VoteAnswer(Out, frozen=True):
     step_id: str
     was_helpful: bool
     status: Literal["created", "updated"]
@@ -112,37 +112,37 @@ class VoteAnswer(Out):
 # --- events -------------------------------------------------------------------------------------
 
 
-class AccountUpserted(AccountBody):
+class AccountUpserted(AccountBody, frozen=True):
     account_id: UUID
 
 
-class UserUpserted(UserBody):
+class UserUpserted(UserBody, frozen=True):
     user_id: UUID
 
 
-class UserErased(In):
+class UserErased(In, frozen=True):
     user_id: UUID
 
 
-class FlowUpserted(FlowBody):
+class FlowUpserted(FlowBody, frozen=True):
     flow_id: UUID
 
 
-class SessionStarted(In):
+class SessionStarted(In, frozen=True):
     session_id: UUID
     flow_id: UUID
     user_id: UUID
     started_at: Moment | None = None
 
 
-class StepVisited(In):
+class StepVisited(In, frozen=True):
     session_id: UUID
     step_id: StepId
     visited_at: Moment | None = None
     user_id: UUID | None = None
 
 
-class SessionCompleted(In):
+class SessionCompleted(In, frozen=True):
     """History from elsewhere may know that a session ended and not how: outcome may be null."""
 
     session_id: UUID
@@ -151,14 +151,14 @@ class SessionCompleted(In):
     user_id: UUID | None = None
 
 
-class SessionRated(In):
+class SessionRated(In, frozen=True):
     session_id: UUID
     rating: Stars
     comment: Comment | None = None
     user_id: UUID | None = None
 
 
-class StepFeedback(In):
+class StepFeedback(In, frozen=True):
     """A vote; null withdraws it. Without a user it is the vote of the session's own user."""
 
     session_id: UUID
@@ -167,7 +167,7 @@ class StepFeedback(In):
     user_id: UUID | None = None
 
 
-class SessionDeleted(In):
+class SessionDeleted(In, frozen=True):
     session_id: UUID
 
 
@@ -185,50 +185,50 @@ EventData = (
 )
 
 
-class Event(In, tag_field="type"):
+class Event(In, frozen=True, tag_field="type"):
     """Something that happened, with an id that counts once per account for ever."""
 
     id: UUID
     occurred_at: Moment
 
 
-class AccountUpsertedEvent(Event, tag="account.upserted"):
+class AccountUpsertedEvent(Event, frozen=True, tag="account.upserted"):
     data: AccountUpserted
 
 
-class UserUpsertedEvent(Event, tag="user.upserted"):
+class UserUpsertedEvent(Event, frozen=True, tag="user.upserted"):
     data: UserUpserted
 
 
-class UserErasedEvent(Event, tag="user.erased"):
+class UserErasedEvent(Event, frozen=True, tag="user.erased"):
     data: UserErased
 
 
-class FlowUpsertedEvent(Event, tag="flow.upserted"):
+class FlowUpsertedEvent(Event, frozen=True, tag="flow.upserted"):
     data: FlowUpserted
 
 
-class SessionStartedEvent(Event, tag="session.started"):
+class SessionStartedEvent(Event, frozen=True, tag="session.started"):
     data: SessionStarted
 
 
-class StepVisitedEvent(Event, tag="step.visited"):
+class StepVisitedEvent(Event, frozen=True, tag="step.visited"):
     data: StepVisited
 
 
-class SessionCompletedEvent(Event, tag="session.completed"):
+class SessionCompletedEvent(Event, frozen=True, tag="session.completed"):
     data: SessionCompleted
 
 
-class SessionRatedEvent(Event, tag="session.rated"):
+class SessionRatedEvent(Event, frozen=True, tag="session.rated"):
     data: SessionRated
 
 
-class StepFeedbackEvent(Event, tag="step.feedback"):
+class StepFeedbackEvent(Event, frozen=True, tag="step.feedback"):
     data: StepFeedback
 
 
-class SessionDeletedEvent(Event, tag="session.deleted"):
+class SessionDeletedEvent(Event, frozen=True, tag="session.deleted"):
     data: SessionDeleted
 
 

@@ -106,9 +106,7 @@ class SessionController(Controller):
         completion = Completion(
             outcome=data.outcome, completed_at=_clocked(data.completed_at, now, "/completed_at")
         )
-        return await calls.complete_session(
-            database, request.user, session_id, completion, now=now
-        )
+        return await calls.complete_session(database, request.user, session_id, completion, now=now)
 
     @post(
         ["/{session_id:uuid}/rate", "/{session_id:uuid}/ratings"],

@@ -46,6 +46,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises:
         SettingsError: one of them has no usable value.
+
     """
     home = Path(environ.get("UPSHOT_HOME") or ".upshot").expanduser().absolute()
     mode = environ.get("UPSHOT_ENV") or "demo"

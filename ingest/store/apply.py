@@ -90,6 +90,7 @@ async def apply(
 
     Raises:
         AloneNeeded: something is to be erased and `alone` is false; nothing was written.
+
     """
     common = {"account_id": account_id, "received_at": received_at}
     living, touched = await _erase(connection, events, common, alone=alone)
@@ -156,9 +157,7 @@ async def _erase(
     named_sessions = {
         event.data.session_id for event in events if hasattr(event.data, "session_id")
     }
-    named_users = {
-        event.data.user_id for event in events if getattr(event.data, "user_id", None) is not None
-    }
+    named_users = {getattr(event.data, "user_id", None) for event in events} - {None}
     rows = await (
         await connection.execute(
             SQL["read_erasures"],

@@ -31,6 +31,7 @@ async def store_events(
 
     Raises:
         Unavailable: nothing was stored.
+
     """
     alone = need_alone(events)
     for attempt in range(ATTEMPTS):

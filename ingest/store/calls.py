@@ -71,6 +71,7 @@ async def start_session(
     Raises:
         SessionConflict: the id is that of a session with other content.
         Erased: the session or its user was erased.
+
     """
     async with _judging(database, who, started.session_id) as connection:
         await _refuse_erased(
@@ -96,6 +97,7 @@ async def visit_step(
 
     Raises:
         SessionNotFound, NotYourSession
+
     """
     async with _judging(database, who, visited.session_id) as connection:
         await _own_session(connection, who, visited.session_id)
@@ -122,6 +124,7 @@ async def complete_session(
         SessionNotFound, NotYourSession
         AlreadyCompleted: with another outcome.
         Invalid: before its start.
+
     """
     async with _judging(database, who, session_id) as connection:
         session = await _own_session(connection, who, session_id)
@@ -148,6 +151,7 @@ async def rate_session(
 
     Raises:
         SessionNotFound, NotYourSession, SessionNotCompleted, AlreadyRated
+
     """
     async with _judging(database, who, session_id) as connection:
         session = await _own_session(connection, who, session_id, owner_only=True)
@@ -176,6 +180,7 @@ async def vote(
     Raises:
         SessionNotFound, NotYourSession
         StepNotFound: the session's flow is known and has no such step.
+
     """
     async with _judging(database, who, given.session_id) as connection:
         session = await _own_session(connection, who, given.session_id, owner_only=True)
@@ -198,6 +203,7 @@ async def withdraw_vote(
 
     Raises:
         SessionNotFound, NotYourSession
+
     """
     async with _judging(database, who, session_id) as connection:
         await _own_session(connection, who, session_id, owner_only=True)
@@ -220,6 +226,7 @@ async def put_user(database: Database, who: Identity, user: UserUpserted, *, now
 
     Raises:
         Erased: the user was erased.
+
     """
     async with database.writing(who.account_id) as connection:
         await _refuse_erased(connection, who, users=[user.user_id])

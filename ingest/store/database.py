@@ -58,6 +58,7 @@ class Database:
 
         Raises:
             Unavailable: the pool is full, the database away or its disk full; nothing is stored.
+
         """
         lock = SQL["lock_account_alone" if alone else "lock_account_shared"]
         async with self._connected() as connection, connection.transaction():
@@ -71,6 +72,7 @@ class Database:
         Raises:
             MartsNotBuilt: the database has no marts yet.
             Unavailable: the pool is full or the database away.
+
         """
         async with self._connected() as connection, connection.transaction():
             await connection.execute("set transaction isolation level repeatable read, read only")

@@ -1,0 +1,159 @@
+"""The `upshot` command."""
+
+import logging
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, cast
+from uuid import UUID
+
+import typer
+
+from ingest.auth import ROLES, Identity, Role, issue_token
+from ingest.console import Console
+from ingest.demo import DEMO_ACCOUNTS
+from ingest.embedded import database_url
+from ingest.loading import Unreadable, load_files, make_demo
+from ingest.migrate import migrate as apply_migrations
+from ingest.problems import Problem
+from ingest.refresh import RefreshFailed, watch
+from ingest.refresh import refresh as build_marts
+from ingest.settings import Settings, SettingsError, read_settings
+from ingest.store.operations import known_accounts, libpq_variables
+from ingest.up import run_everything
+
+app = typer.Typer(
+    name="upshot",
+    help="Upshot: how guided troubleshooting really turns out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AccountId = Annotated[UUID, typer.Option("--account", metavar="ID", help="The account's UUID.")]
+
+
+def main() -> None:
+    """Run the command; what a person can mend is said in one sentence, without a traceback."""
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    try:
+        app()
+    except (SettingsError, RefreshFailed, Unreadable) as error:
+        sys.exit(f"upshot: {error}")
+    except Problem as error:
+        sys.exit(f"upshot: {error.detail}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command()
+def up() -> None:
+    """Run everything here: the database, the API, Dagster; with demo data if there is none.
+
+    Ctrl-C stops all of it. The data stays in UPSHOT_HOME for the next start.
+    """
+    run_everything(read_settings(), Console())
+
+
+@app.command()
+def migrate() -> None:
+    """Apply the migrations that the database lacks."""
+    with _database() as (_, url):
+        applied = apply_migrations(url)
+    typer.echo("\n".join(f"applied {name}" for name in applied) or "Nothing to apply.")
+
+
+@app.command()
+def token(
+    account: AccountId,
+    user: Annotated[UUID, typer.Option("--user", metavar="ID", help="The user's UUID.")],
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role", metavar="ROLE", help="engineer, team_admin, super_admin or service."
+        ),
+    ],
+    hours: Annotated[
+        float, typer.Option("--hours", min=0.01, max=87_600, help="How long it is valid.")
+    ] = 24,
+) -> None:
+    """Print a bearer token, and nothing else."""
+    settings = read_settings()
+    if role not in ROLES:
+        raise typer.BadParameter(f"{role!r} is none of {', '.join(ROLES)}.", param_hint="--role")
+    identity = Identity(user_id=user, account_id=account, role=cast("Role", role))
+    typer.echo(issue_token(settings, identity, timedelta(hours=hours)))
+
+
+@app.command()
+def load(
+    account: AccountId,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="NDJSON or a JSON array, gzipped or not; - is standard input."
+        ),
+    ],
+) -> None:
+    """Load events from files, just as POST /events would take them in.
+
+    Loading a file again creates nothing. Exits with 1 if an item was rejected.
+    """
+    with _database() as (settings, url):
+        counts = load_files(settings, url, account, files, Console())
+    typer.echo(
+        f"{counts.created} created, {counts.duplicate} duplicate, {counts.rejected} rejected"
+    )
+    if counts.rejected:
+        raise typer.Exit(1)
+
+
+@app.command()
+def refresh(
+    keep_going: Annotated[
+        bool,
+        typer.Option("--watch", help="Stay, and refresh whenever something was written."),
+    ] = False,
+) -> None:
+    """Compute the marts from what was written, and test them (dbt build)."""
+    console = Console()
+    with _database() as (settings, url):
+        if keep_going:
+            watch(settings, url, console.say)
+        with console.steps("Building the marts") as progress:
+            build_marts(settings, url, progress)
+
+
+@app.command()
+def demo(
+    sessions: Annotated[
+        int | None,
+        typer.Option("--sessions", min=1, max=1_000_000, help="About how many sessions."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, another story.")] = 1,
+) -> None:
+    """Make demo data: a few support organisations over the last 120 days."""
+    with _database() as (settings, url):
+        if known_accounts(url, [each.account_id for each in DEMO_ACCOUNTS]):
+            raise SettingsError("The demo's accounts are in this database already.")
+        counts = make_demo(settings, url, Console(), sessions=sessions, seed=seed)
+    typer.echo(f"{counts.created} events created; `upshot refresh` shows them in the figures.")
+
+
+@app.command()
+def env() -> None:
+    """Print the database as PG* variables, for dbt and psql: eval "$(upshot env)"."""
+    with _database() as (_, url):
+        for name, value in libpq_variables(url).items():
+            typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@contextmanager
+def _database() -> Iterator[tuple[Settings, str]]:
+    settings = read_settings()
+    with database_url(settings) as url:
+        yield settings, url

@@ -1,0 +1,78 @@
+"""What a command says to a person while it works: on standard error, so that output stays clean."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import rich.console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+Advance = Callable[[int], None]
+
+
+class Console:
+    """Lines and progress bars; bars only where somebody can see them move."""
+
+    def __init__(self) -> None:
+        self._console = rich.console.Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._console.print(text, markup=False)
+
+    @contextmanager
+    def bar(self, title: str, total: int | None) -> Iterator[Advance]:
+        """A bar that is advanced by what is done; without a total, a count."""
+        columns: tuple[ProgressColumn, ...] = (
+            (BarColumn(), TaskProgressColumn(), MofNCompleteColumn())
+            if total
+            else (MofNCompleteColumn(),)
+        )
+        with self._progress(*columns) as progress:
+            task = progress.add_task(title, total=total)
+            yield lambda amount: progress.update(task, advance=amount)
+        self._done(title)
+
+    @contextmanager
+    def steps(self, title: str) -> Iterator[Callable[[str, int, int], None]]:
+        """A bar that is told the name of each step, how many are done, and of how many."""
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[step]}"))
+        with self._progress(*columns) as progress:
+            task = progress.add_task(title, total=None, step="")
+
+            def report(step: str, done: int, total: int) -> None:
+                progress.update(task, completed=done, total=total, step=step)
+
+            yield report
+            progress.update(task, step="")
+        self._done(title)
+
+    @contextmanager
+    def spinner(self, title: str) -> Iterator[None]:
+        """Something that takes a while and cannot say how far it is."""
+        with self._progress() as progress:
+            progress.add_task(title, total=None)
+            yield
+        self._done(title)
+
+    def _progress(self, *columns: ProgressColumn) -> Progress:
+        return Progress(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.description}"),
+            *columns,
+            TimeElapsedColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+
+    def _done(self, title: str) -> None:
+        if not self._console.is_terminal:
+            self.say(title)

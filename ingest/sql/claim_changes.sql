@@ -1,0 +1,3 @@
+update raw.changes
+set batch_id = %(batch_id)s
+where batch_id is null

@@ -1,0 +1,3 @@
+select account_id
+from raw.accounts
+where account_id = any(%(account_ids)s)

@@ -1,0 +1,94 @@
+"""What the `upshot` command asks of the database outside any request."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from ingest.settings import SettingsError
+from ingest.store.statements import SQL
+
+CONNECT_SECONDS = 10
+
+
+@contextmanager
+def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Connect, in autocommit.
+
+    Raises:
+        SettingsError: the database cannot be reached, or not be used.
+
+    """
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
+            yield connection
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        raise SettingsError("The database is not migrated: run `upshot migrate`.") from None
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SettingsError(f"The database cannot be used: {reason}.") from None
+
+
+def libpq_variables(url: str) -> dict[str, str]:
+    """Return the URL as libpq's environment variables, which dbt's profile and psql read.
+
+    Raises:
+        SettingsError: it is no connection URL.
+
+    """
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise SettingsError("UPSHOT_DATABASE_URL is not a PostgreSQL connection URL.") from None
+    return {
+        "PGHOST": str(parts.get("host") or "localhost"),
+        "PGPORT": str(parts.get("port") or 5432),
+        "PGUSER": str(parts.get("user") or "postgres"),
+        "PGPASSWORD": str(parts.get("password") or ""),
+        "PGDATABASE": str(parts.get("dbname") or parts.get("user") or "postgres"),
+    }
+
+
+def refresh_is_due(url: str) -> bool:
+    """Say whether something was written that the marts do not show yet."""
+    return _value(url, "refresh_is_due") is True
+
+
+@contextmanager
+def refresh_turn(url: str) -> Iterator[None]:
+    """Wait for the turn to refresh and claim the change log; a block without an error clears it.
+
+    The lock is the session's, so that it goes with a process that is killed.
+    """
+    with connected(url) as connection:
+        connection.execute(SQL["lock_refresh"])
+        connection.execute(SQL["claim_changes"], {"batch_id": uuid4()})
+        yield
+        connection.execute(SQL["drop_claimed_changes"])
+
+
+def is_empty(url: str) -> bool:
+    """Say whether nothing was ever written."""
+    return _value(url, "is_empty") is True
+
+
+def known_accounts(url: str, account_ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of the accounts that have a name already."""
+    with connected(url) as connection:
+        rows = connection.execute(SQL["known_accounts"], {"account_ids": list(account_ids)})
+        return {account_id for (account_id,) in rows}
+
+
+def find_unrated_session(url: str, account_id: UUID, user_id: UUID) -> UUID | None:
+    """Return the user's latest session that could be rated."""
+    found: UUID | None = _value(url, "find_unrated_session", account_id=account_id, user_id=user_id)
+    return found
+
+
+def _value(url: str, statement: str, **parameters: object) -> Any:
+    with connected(url) as connection:
+        row = connection.execute(SQL[statement], parameters).fetchone()
+    return row[0] if row else None

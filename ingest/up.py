@@ -1,0 +1,282 @@
+"""`upshot up`: everything on one machine, for trying it and for developing on it.
+
+The API, Dagster and the refresher are programs of their own, started by their own commands.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+from urllib.parse import quote
+from uuid import UUID
+
+import psutil
+
+from ingest.auth import Identity, Role, issue_token
+from ingest.console import Console
+from ingest.demo import DemoTour, demo_tour
+from ingest.embedded import database_url
+from ingest.loading import make_demo
+from ingest.migrate import migrate
+from ingest.refresh import PROJECT, refresh
+from ingest.settings import Settings, SettingsError
+from ingest.store.operations import (
+    find_unrated_session,
+    is_empty,
+    known_accounts,
+    libpq_variables,
+    refresh_is_due,
+)
+
+HOST = "127.0.0.1"
+START_SECONDS = 120
+STOP_SECONDS = 20
+TOKEN_DAYS = 30
+
+
+class Stopped(Exception):
+    """Somebody asked for the end."""
+
+
+class Program(NamedTuple):
+    """Something that runs beside us."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def run_everything(settings: Settings, console: Console) -> None:
+    """Start all of it, say where it is, and stay until SIGINT or SIGTERM.
+
+    Raises:
+        SettingsError: a port is taken, the database cannot be used, a program did not start.
+        RefreshFailed: the marts could not be built.
+
+    """
+    _refuse_taken("UPSHOT_PORT", settings.port)
+    _refuse_taken("UPSHOT_DAGSTER_PORT", settings.dagster_port)
+    programs: list[Program] = []
+    try:
+        with _stopping_on_signals(), ExitStack() as stack:
+            url = _prepare(settings, console, stack)
+            # Before the database is left: the programs use it to their end.
+            stack.callback(_stop, programs, console)
+            environment = _environment(settings, url)
+            for name, command in _commands(settings).items():
+                programs.append(_run(settings, name, command, environment))
+            with console.spinner("Starting the API and Dagster"):
+                _await_answer(f"http://{HOST}:{settings.port}/health/ready", programs)
+                _await_answer(f"http://{HOST}:{settings.dagster_port}/server_info", programs)
+            print(_welcome(settings, url), flush=True)  # noqa: T201 - what it is asked for
+            while True:
+                _check(programs)
+                time.sleep(1)
+    except Stopped:
+        console.say("Stopped.")
+
+
+def _prepare(settings: Settings, console: Console, stack: ExitStack) -> str:
+    """Bring the database up, fill it if it is empty, and compute what is due."""
+    where = "the embedded PostgreSQL" if settings.database_url is None else "the database"
+    with console.spinner(f"Starting {where}"):
+        url = stack.enter_context(database_url(settings))
+        migrate(url)
+    if not settings.production and is_empty(url):
+        make_demo(settings, url, console)
+    if refresh_is_due(url):
+        with console.steps("Building the marts") as progress:
+            refresh(settings, url, progress)
+    return url
+
+
+def _refuse_taken(variable: str, port: int) -> None:
+    with socket.socket() as probe:
+        # As servers do: a port whose last connections linger is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise SettingsError(
+                f"Port {port} cannot be used ({error.strerror}): "
+                f"choose another one with {variable}."
+            ) from None
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into Stopped; more of them do not disturb the stopping."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped
+
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _environment(settings: Settings, url: str) -> dict[str, str]:
+    dagster_home = settings.home / "dagster"
+    dagster_home.mkdir(parents=True, exist_ok=True)
+    (dagster_home / "dagster.yaml").write_bytes(
+        (PROJECT / "orchestration" / "dagster.yaml").read_bytes()
+    )
+    separator = "&" if "?" in url else "?"
+    return (
+        os.environ
+        | libpq_variables(url)
+        | {
+            "UPSHOT_HOME": str(settings.home),
+            "UPSHOT_DATABASE_URL": url,
+            "UPSHOT_DAGSTER_DATABASE_URL": (
+                url + separator + "options=" + quote("-csearch_path=dagster")
+            ),
+            "DAGSTER_HOME": str(dagster_home),
+            "DO_NOT_TRACK": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
+
+
+def _commands(settings: Settings) -> dict[str, list[str]]:
+    programs = Path(sys.executable).parent
+    at = ["--host", HOST, "--port"]
+    return {
+        "api": [
+            str(programs / "litestar"), "--app", "ingest.app:create_app",
+            "run", *at, str(settings.port),
+        ],
+        "dagster": [str(programs / "dg"), "dev", *at, str(settings.dagster_port)],
+        "refresh": [str(programs / "upshot"), "refresh", "--watch"],
+    }  # fmt: skip
+
+
+def _run(settings: Settings, name: str, command: list[str], environment: dict[str, str]) -> Program:
+    log = settings.home / "logs" / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        # In a session of its own: Ctrl-C at the terminal is for us, we stop them in order.
+        process = subprocess.Popen(  # noqa: S603 - our own commands
+            command,
+            cwd=PROJECT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return Program(name, process, log)
+
+
+def _check(programs: list[Program]) -> None:
+    for program in programs:
+        if program.process.poll() is not None:
+            raise SettingsError(
+                f"{program.name} ended with {program.process.returncode}; see {program.log}."
+            )
+
+
+def _await_answer(address: str, programs: list[Program]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        _check(programs)
+        try:
+            with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - our own address
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise SettingsError(f"{address} did not answer within {START_SECONDS} s.")
+
+
+def _stop(programs: list[Program], console: Console) -> None:
+    """Ask each to stop, the last started first; end what is left of them after a while."""
+    if not programs:
+        return
+    with console.spinner("Stopping the API and Dagster"):
+        family = _family(programs)
+        for program in reversed(programs):
+            program.process.terminate()
+        _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
+        for process in left:
+            process.kill()
+        psutil.wait_procs(left, timeout=STOP_SECONDS)
+
+
+def _family(programs: list[Program]) -> list[psutil.Process]:
+    found: list[psutil.Process] = []
+    for program in programs:
+        try:
+            parent = psutil.Process(program.process.pid)
+            found += [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _welcome(settings: Settings, url: str) -> str:
+    api = f"http://{HOST}:{settings.port}"
+    lines = [
+        "",
+        "Upshot is running.",
+        f"  API        {api}/api/v1   (described at {api}/schema)",
+        f"  Dagster    http://{HOST}:{settings.dagster_port}",
+        f"  Database   {url}",
+        f"  Logs       {settings.home / 'logs'}",
+        "",
+    ]
+    tour = demo_tour()
+    if settings.production or not known_accounts(url, [tour.account_id]):
+        lines += ["Make a token with: upshot token --account ID --user ID --role ROLE", ""]
+    else:
+        lines += _tour(
+            settings, api, tour, find_unrated_session(url, tour.account_id, tour.engineer_id)
+        )
+    return "\n".join([*lines, "Ctrl-C stops everything; the data stays.", ""])
+
+
+def _tour(settings: Settings, api: str, tour: DemoTour, unrated: UUID | None) -> list[str]:
+    """Tokens, and lines to paste: as the tour's engineer and their team's admin."""
+    users: dict[str, tuple[Role, UUID]] = {
+        "ENGINEER": ("engineer", tour.engineer_id),
+        "TEAM_ADMIN": ("team_admin", tour.admin_id),
+        "SUPER_ADMIN": ("super_admin", tour.admin_id),
+        "SERVICE": ("service", tour.admin_id),
+    }
+    lines = [f"A token per role, of the demo account {tour.account_id}, for {TOKEN_DAYS} days:"]
+    for variable, (role, user_id) in users.items():
+        identity = Identity(user_id=user_id, account_id=tour.account_id, role=role)
+        lines.append(f"  {variable}={issue_token(settings, identity, timedelta(days=TOKEN_DAYS))}")
+    lines += ["", "Paste the tokens, then try:", "  # how the team does"]
+    lines.append(_curl("TEAM_ADMIN", f"{api}/api/v1/analytics/team?period=7d"))
+    if unrated:
+        lines.append("  # rate a session; within a minute it is in the figures of the team")
+        lines.append(
+            _curl(
+                "ENGINEER",
+                f"{api}/api/v1/sessions/{unrated}/rate",
+                '{"rating": 5, "comment": "Solved in two minutes."}',
+            )
+        )
+    lines.append("  # where people get stuck in a flow, and what they say")
+    lines.append(_curl("ENGINEER", f"{api}/api/v1/analytics/flows/{tour.flow_id}?period=30d"))
+    return [*lines, ""]
+
+
+def _curl(variable: str, address: str, body: str | None = None) -> str:
+    sent = f" -H 'Content-Type: application/json' -d '{body}'" if body else ""
+    return f'  curl -sS -H "Authorization: Bearer ${variable}"{sent} "{address}"'

