@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ingest.auth import ADMINS, Identity, only
 from ingest.figures import average, average_minutes, rate
+from ingest.openapi import problems
 from ingest.problems import FlowNotFound, invalid
 from ingest.schema import Out
 from ingest.store import reads
@@ -185,7 +186,13 @@ class AnalyticsController(Controller):
     tags = ("Analytics",)
     dependencies = {"asked": asked_window}  # noqa: RUF012 - the framework declares it so
 
-    @get("/team", guards=[only(*ADMINS)], operation_id="getTeamAnalytics", summary="A team")
+    @get(
+        "/team",
+        guards=[only(*ADMINS)],
+        operation_id="getTeamAnalytics",
+        summary="A team",
+        responses=problems(403),
+    )
     async def team(
         self,
         request: ApiRequest,
@@ -205,7 +212,7 @@ class AnalyticsController(Controller):
                 meta=meta,
             )
 
-    @get("/me", operation_id="getOwnAnalytics", summary="The caller")
+    @get("/me", operation_id="getOwnAnalytics", summary="The caller", responses=problems())
     async def me(
         self,
         request: ApiRequest,
@@ -225,7 +232,12 @@ class AnalyticsController(Controller):
                 meta=meta,
             )
 
-    @get("/flows/{flow_id:uuid}", operation_id="getFlowAnalytics", summary="A flow")
+    @get(
+        "/flows/{flow_id:uuid}",
+        operation_id="getFlowAnalytics",
+        summary="A flow",
+        responses=problems(404),
+    )
     async def flow(
         self,
         request: ApiRequest,

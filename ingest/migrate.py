@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-import yoyo
+import yoyo  # type: ignore[import-untyped]  # it has none
 
 from ingest.settings import SettingsError
 

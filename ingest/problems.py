@@ -288,6 +288,9 @@ def _as_problem(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
+        case ValidationException(extra=[{"key": "data"}]):
+            # A body that is there is judged by its own decoder.
+            return MalformedBody("The body is empty.")
         case ValidationException(extra=list() as places):
             errors = [
                 FieldProblem(

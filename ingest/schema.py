@@ -9,10 +9,13 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+Id = Annotated[UUID, Meta(examples=["0b8e2f0a-41a8-4a76-8e0b-2f3a9f9d6c11"])]
 Name = Annotated[str, Meta(min_length=1, max_length=200, examples=["Router will not connect"])]
 StepId = Annotated[str, Meta(min_length=1, max_length=200, examples=["check-cable"])]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2026-03-01T09:30:00Z"])]
-Outcome = Literal["resolved", "escalated", "workaround", "unresolved"]
+Outcome = Annotated[
+    Literal["resolved", "escalated", "workaround", "unresolved"], Meta(examples=["resolved"])
+]
 UserRole = Literal["engineer", "team_admin", "super_admin"]
 Stars = Annotated[int, Meta(ge=1, le=5, description="CSAT, 1 to 5", examples=[5])]
 Comment = Annotated[str, Meta(max_length=500, examples=["Solved in two minutes."])]
@@ -30,10 +33,10 @@ class Out(Struct, frozen=True, kw_only=True):
 
 
 class NewSession(In, frozen=True):
-    flow_id: UUID
-    session_id: UUID | None = None
+    flow_id: Id
+    session_id: Id | None = None
     started_at: Moment | None = None
-    user_id: UUID | None = None
+    user_id: Id | None = None
 
 
 class NewVisit(In, frozen=True):
@@ -52,8 +55,8 @@ class NewRating(In, frozen=True):
 
 
 class Vote(In, frozen=True):
-    session_id: UUID
-    was_helpful: bool
+    session_id: Id
+    was_helpful: Annotated[bool, Meta(examples=[True])]
 
 
 class AccountBody(In, frozen=True):
@@ -81,23 +84,23 @@ class FlowBody(In, frozen=True):
 
 
 class Session(Out, frozen=True):
-    session_id: UUID
-    flow_id: UUID
-    user_id: UUID
+    session_id: Id
+    flow_id: Id
+    user_id: Id
     started_at: datetime
     completed_at: datetime | None
     outcome: Outcome | None
 
 
 class Visit(Out, frozen=True):
-    session_id: UUID
+    session_id: Id
     step_id: str
     visited_at: datetime
 
 
 class Rating(Out, frozen=True):
-    id: UUID
-    session_id: UUID
+    id: Id
+    session_id: Id
     rating: Stars
     comment: str | None
     created_at: datetime
@@ -113,62 +116,62 @@ class VoteAnswer(Out, frozen=True):
 
 
 class AccountUpserted(AccountBody, frozen=True):
-    account_id: UUID
+    account_id: Id
 
 
 class UserUpserted(UserBody, frozen=True):
-    user_id: UUID
+    user_id: Id
 
 
 class UserErased(In, frozen=True):
-    user_id: UUID
+    user_id: Id
 
 
 class FlowUpserted(FlowBody, frozen=True):
-    flow_id: UUID
+    flow_id: Id
 
 
 class SessionStarted(In, frozen=True):
-    session_id: UUID
-    flow_id: UUID
-    user_id: UUID
+    session_id: Id
+    flow_id: Id
+    user_id: Id
     started_at: Moment | None = None
 
 
 class StepVisited(In, frozen=True):
-    session_id: UUID
+    session_id: Id
     step_id: StepId
     visited_at: Moment | None = None
-    user_id: UUID | None = None
+    user_id: Id | None = None
 
 
 class SessionCompleted(In, frozen=True):
     """History from elsewhere may know that a session ended and not how: outcome may be null."""
 
-    session_id: UUID
+    session_id: Id
     outcome: Outcome | None = None
     completed_at: Moment | None = None
-    user_id: UUID | None = None
+    user_id: Id | None = None
 
 
 class SessionRated(In, frozen=True):
-    session_id: UUID
+    session_id: Id
     rating: Stars
     comment: Comment | None = None
-    user_id: UUID | None = None
+    user_id: Id | None = None
 
 
 class StepFeedback(In, frozen=True):
     """A vote; null withdraws it. Without a user it is the vote of the session's own user."""
 
-    session_id: UUID
+    session_id: Id
     step_id: StepId
     was_helpful: bool | None
-    user_id: UUID | None = None
+    user_id: Id | None = None
 
 
 class SessionDeleted(In, frozen=True):
-    session_id: UUID
+    session_id: Id
 
 
 EventData = (
@@ -188,7 +191,7 @@ EventData = (
 class Event(In, frozen=True, tag_field="type"):
     """Something that happened, with an id that counts once per account for ever."""
 
-    id: UUID
+    id: Id
     occurred_at: Moment
 
 

@@ -4,6 +4,7 @@ The API, Dagster and the refresher are programs of their own, started by their o
 """
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -241,42 +242,49 @@ def _welcome(settings: Settings, url: str) -> str:
     ]
     tour = demo_tour()
     if settings.production or not known_accounts(url, [tour.account_id]):
-        lines += ["Make a token with: upshot token --account ID --user ID --role ROLE", ""]
+        lines.append("Make a token with: upshot token --account ID --user ID --role ROLE")
     else:
-        lines += _tour(
-            settings, api, tour, find_unrated_session(url, tour.account_id, tour.engineer_id)
-        )
-    return "\n".join([*lines, "Ctrl-C stops everything; the data stays.", ""])
+        lines += _tour(settings, url, api, tour)
+    return "\n".join([*lines, "", "Ctrl-C stops everything; the data stays.", ""])
 
 
-def _tour(settings: Settings, api: str, tour: DemoTour, unrated: UUID | None) -> list[str]:
-    """Tokens, and lines to paste: as the tour's engineer and their team's admin."""
-    users: dict[str, tuple[Role, UUID]] = {
-        "ENGINEER": ("engineer", tour.engineer_id),
-        "TEAM_ADMIN": ("team_admin", tour.admin_id),
-        "SUPER_ADMIN": ("super_admin", tour.admin_id),
-        "SERVICE": ("service", tour.admin_id),
+def _tour(settings: Settings, url: str, api: str, tour: DemoTour) -> list[str]:
+    """Return a token per role, and lines to paste: as the tour's engineer and the team's admin."""
+    users: dict[Role, UUID] = {
+        "engineer": tour.engineer_id,
+        "team_admin": tour.admin_id,
+        "super_admin": tour.admin_id,
+        "service": tour.admin_id,
     }
     lines = [f"A token per role, of the demo account {tour.account_id}, for {TOKEN_DAYS} days:"]
-    for variable, (role, user_id) in users.items():
+    headers: dict[Role, Path] = {}
+    for role, user_id in users.items():
         identity = Identity(user_id=user_id, account_id=tour.account_id, role=role)
-        lines.append(f"  {variable}={issue_token(settings, identity, timedelta(days=TOKEN_DAYS))}")
-    lines += ["", "Paste the tokens, then try:", "  # how the team does"]
-    lines.append(_curl("TEAM_ADMIN", f"{api}/api/v1/analytics/team?period=7d"))
+        token = issue_token(settings, identity, timedelta(days=TOKEN_DAYS))
+        headers[role] = _header_file(settings, role, token)
+        lines.append(f"  {role:<12} {token}")
+
+    lines += ["", "Try, in another terminal:", "  # how the team does"]
+    lines.append(_curl(headers["team_admin"], f"{api}/api/v1/analytics/team?period=7d"))
+    unrated = find_unrated_session(url, tour.account_id, tour.engineer_id)
     if unrated:
-        lines.append("  # rate a session; within a minute it is in the figures of the team")
-        lines.append(
-            _curl(
-                "ENGINEER",
-                f"{api}/api/v1/sessions/{unrated}/rate",
-                '{"rating": 5, "comment": "Solved in two minutes."}',
-            )
-        )
-    lines.append("  # where people get stuck in a flow, and what they say")
-    lines.append(_curl("ENGINEER", f"{api}/api/v1/analytics/flows/{tour.flow_id}?period=30d"))
-    return [*lines, ""]
+        lines.append("  # rate a session; within a minute it is in the figures")
+        body = '{"rating": 5, "comment": "Solved in two minutes."}'
+        lines.append(_curl(headers["engineer"], f"{api}/api/v1/sessions/{unrated}/rate", body))
+    lines.append("  # how a flow does, step by step, and what people say")
+    address = f"{api}/api/v1/analytics/flows/{tour.flow_id}?period=30d"
+    return [*lines, _curl(headers["engineer"], address)]
 
 
-def _curl(variable: str, address: str, body: str | None = None) -> str:
+def _header_file(settings: Settings, role: Role, token: str) -> Path:
+    """Keep the token as a header that curl can read: the lines to paste stay short."""
+    path = settings.home / "tokens" / role
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(f"Authorization: Bearer {token}\n")
+    return path
+
+
+def _curl(header: Path, address: str, body: str | None = None) -> str:
     sent = f" -H 'Content-Type: application/json' -d '{body}'" if body else ""
-    return f'  curl -sS -H "Authorization: Bearer ${variable}"{sent} "{address}"'
+    return f"  curl -sS -H {shlex.quote(f'@{header}')}{sent} '{address}'"
