@@ -1,0 +1,125 @@
+"""The dbt project by dbt's own command: green on every kind of database, and read as it says."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import BIN, REPOSITORY, Upshot
+
+from ingest.store.operations import libpq_variables
+from ingest.store.statements import SQL
+
+READERS = {
+    "team_analytics": ("read_clock", "outcomes_by_day", "top_flows", "top_engineers"),
+    "own_analytics": ("read_clock", "outcomes_by_day", "top_flows"),
+    "flow_analytics": (
+        "read_clock",
+        "outcomes_by_day",
+        "flow_is_known",
+        "ratings_of_flow",
+        "step_feedback_of_flow",
+    ),
+}
+
+
+def dbt(*arguments: str, url: str, target: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "UPSHOT_HOME"}
+    return subprocess.run(
+        [BIN / "dbt", *arguments, "--target-path", target, "--log-path", target],
+        cwd=REPOSITORY,
+        env=environment | libpq_variables(url) | {"DBT_USE_COLORS": "0"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("dbt")
+
+
+def test_dbt_build_is_green_on_an_empty_database(database_url: str, target: Path) -> None:
+    done = dbt("build", url=database_url, target=target)
+    assert "WARN=0 ERROR=0 SKIP=0" in done.stdout, done.stdout
+    assert done.returncode == 0
+
+
+def test_dbt_build_is_green_on_the_demo_again_and_in_full(
+    database_url: str, target: Path, upshot: Upshot
+) -> None:
+    assert upshot("demo", "--sessions", "2000", database=database_url).returncode == 0
+    for arguments in ([], ["--full-refresh"]):
+        # Nothing is too young to be compared with raw: no writer is at work.
+        variables = ["--vars", "settling_time: 0 seconds"]
+        done = dbt("build", *arguments, *variables, url=database_url, target=target)
+        assert "WARN=0 ERROR=0 SKIP=0" in done.stdout, done.stdout
+        assert "Deprecat" not in done.stdout
+
+
+@pytest.fixture(scope="module")
+def manifest(new_database: Callable[[], str], target: Path) -> dict[str, Any]:
+    done = dbt("parse", url=new_database(), target=target)
+    assert done.returncode == 0, done.stdout
+    parsed: dict[str, Any] = json.loads((target / "manifest.json").read_text())
+    return parsed
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_every_reader_is_an_exposure_of_what_it_reads(
+    manifest: dict[str, Any], reader: str
+) -> None:
+    exposure = manifest["exposures"][f"exposure.upshot.{reader}"]
+    declared = {node.rpartition(".")[2] for node in exposure["depends_on"]["nodes"]}
+    text = b"".join(SQL[statement] for statement in READERS[reader]).decode()
+    assert set(re.findall(r"\bmarts\.(\w+)", text)) == declared
+
+
+def test_every_statement_that_reads_marts_belongs_to_a_reader() -> None:
+    reading = {name for name, text in SQL.items() if re.search(rb"\b(from|join) marts\.", text)}
+    assert reading == {name for statements in READERS.values() for name in statements}
+
+
+def test_every_mart_has_a_contract_and_says_its_grain(manifest: dict[str, Any]) -> None:
+    for node in manifest["nodes"].values():
+        if node["resource_type"] != "model":
+            continue
+        last_sentence = re.split(r"(?<=\.)\s+", node["description"].strip())[-1]
+        assert last_sentence.startswith("One row per "), node["name"]
+        if node["schema"] == "marts":
+            assert node["contract"]["enforced"], node["name"]
+            assert "account_id" in node["columns"], node["name"]
+            for column in node["columns"].values():
+                assert column["description"], (node["name"], column["name"])
+
+
+def test_no_model_holds_a_comment(manifest: dict[str, Any]) -> None:
+    for node in manifest["nodes"].values():
+        assert "comment" not in node.get("columns", {}), node["name"]
+
+
+def test_names_of_folders_are_names_of_schemas(manifest: dict[str, Any]) -> None:
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "model":
+            assert Path(node["path"]).parts[0] == node["schema"]
+
+
+def test_the_profile_needs_libpqs_variables_beside_a_database_url(tmp_path: Path) -> None:
+    """Or dbt would build into another database than the one that the URL names."""
+    environment = {"PATH": os.environ["PATH"], "UPSHOT_DATABASE_URL": "postgresql://elsewhere/x"}
+    done = subprocess.run(
+        [BIN / "dbt", "parse", "--target-path", tmp_path, "--log-path", tmp_path],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "PGHOST" in done.stdout
