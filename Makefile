@@ -17,7 +17,8 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint models macros tests/dbt ingest
+	$(BIN)/sqlfluff lint --disable-progress-bar models macros tests/dbt ingest/migrations
+	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder ingest/sql
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 lock:

@@ -176,9 +176,9 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 async def asked_window(
-    period: AskedPeriod = None, day_from: AskedFrom = None, day_to: AskedTo = None
+    period: AskedPeriod = None, from_: AskedFrom = None, to: AskedTo = None
 ) -> Asked:
-    return Asked(period=period, day_from=day_from, day_to=day_to)
+    return Asked(period=period, day_from=from_, day_to=to)
 
 
 class AnalyticsController(Controller):

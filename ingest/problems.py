@@ -293,9 +293,9 @@ def _as_problem(error: Exception) -> Problem:
             return MalformedBody("The body is empty.")
         case ValidationException(extra=list() as places):
             errors = [
+                # A parameter that is a Python keyword carries an underscore there.
                 FieldProblem(
-                    pointer="/" + str(place.get("key", "")).replace(".", "/"),
-                    detail=place["message"],
+                    pointer=f"/{place.get('key', '').rstrip('_')}", detail=place["message"]
                 )
                 for place in places
             ]

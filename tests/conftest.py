@@ -1,26 +1,31 @@
 """Real parts for every test: a PostgreSQL server, databases on it, the API behind HTTP."""
 
 import os
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import httpx
+import msgspec
 import psycopg
 import pytest
 import uvicorn
-from psycopg.conninfo import conninfo_to_dict
 
 from ingest.app import create_app
 from ingest.auth import Identity, Role, issue_token
 from ingest.migrate import migrate
 from ingest.settings import Settings, read_settings
+from ingest.store.operations import libpq_variables
 
 REPOSITORY = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="session")
@@ -81,17 +86,6 @@ def libpq_environment(database_url: str) -> dict[str, str]:
     return libpq_variables(database_url)
 
 
-def libpq_variables(url: str) -> dict[str, str]:
-    parts = conninfo_to_dict(url)
-    return {
-        "PGHOST": str(parts.get("host") or "localhost"),
-        "PGPORT": str(parts.get("port") or 5432),
-        "PGUSER": str(parts.get("user") or "postgres"),
-        "PGPASSWORD": str(parts.get("password") or ""),
-        "PGDATABASE": str(parts["dbname"]),
-    }
-
-
 @pytest.fixture(scope="session")
 def base_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return read_settings({"UPSHOT_HOME": str(tmp_path_factory.mktemp("home"))})
@@ -110,8 +104,10 @@ class Api:
         """The same API for another account."""
         return Api(self.url, self.settings, account_id)
 
-    def token(self, role: Role = "engineer", user_id: UUID | None = None) -> str:
-        who = Identity(user_id=user_id or uuid4(), account_id=self.account_id, role=role)
+    def token(self, role: str = "engineer", user_id: UUID | None = None) -> str:
+        who = Identity(
+            user_id=user_id or uuid4(), account_id=self.account_id, role=cast("Role", role)
+        )
         return issue_token(self.settings, who, timedelta(hours=1))
 
     def __call__(
@@ -120,16 +116,16 @@ class Api:
         path: str,
         json: object = None,
         *,
-        role: Role = "engineer",
+        role: str = "engineer",
         user_id: UUID | None = None,
-        **more: object,
+        **more: Any,
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token(role, user_id)}"}
         headers |= more.pop("headers", {})
-        body = {} if json is None else {"json": json}
+        body: dict[str, Any] = {} if json is None else {"json": json}
         return self.http.request(method, path, headers=headers, **body, **more)
 
-    def post_events(self, events: object, **more: object) -> httpx.Response:
+    def post_events(self, events: object, **more: Any) -> httpx.Response:
         return self("POST", "/events", events, role="service", **more)
 
 
@@ -164,7 +160,7 @@ def shared_api(
     base_settings: Settings,
 ) -> Api:
     """One API on one database; tests keep apart by their accounts."""
-    settings = _with(base_settings, database_url=new_database())
+    settings = with_changes(base_settings, database_url=new_database())
     return Api(serve(settings), settings)
 
 
@@ -174,7 +170,43 @@ def api(shared_api: Api) -> Api:
     return shared_api.of(uuid4())
 
 
-def _with(settings: Settings, **changes: object) -> Settings:
-    import msgspec  # noqa: PLC0415
-
+def with_changes(settings: Settings, **changes: object) -> Settings:
     return msgspec.structs.replace(settings, **changes)
+
+
+class Upshot(Protocol):
+    """Runs the command as a shell would."""
+
+    def __call__(
+        self, *arguments: str, database: str | None = None, stdin: bytes = b"", **environment: str
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture(scope="session")
+def upshot(tmp_path_factory: pytest.TempPathFactory) -> Upshot:
+    home = tmp_path_factory.mktemp("upshot-home")
+
+    def run(
+        *arguments: str, database: str | None = None, stdin: bytes = b"", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("UPSHOT_", "PG", "DBT_", "DAGSTER_"))
+        }
+        own = {"UPSHOT_HOME": str(home), "COLUMNS": "200"}
+        if database is not None:
+            own["UPSHOT_DATABASE_URL"] = database
+        done = subprocess.run(
+            [str(BIN / "upshot"), *arguments],
+            input=stdin,
+            capture_output=True,
+            timeout=300,
+            check=False,
+            env=inherited | own | environment,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    return run

@@ -25,7 +25,7 @@ create table raw.users (
     user_id uuid not null,
     name text not null,
     role text not null
-        check (role in ('engineer', 'team_admin', 'super_admin')),
+    check (role in ('engineer', 'team_admin', 'super_admin')),
     event_id uuid not null,
     occurred_at timestamptz not null,
     received_at timestamptz not null,
@@ -69,9 +69,9 @@ create table raw.sessions (
     started_received_at timestamptz,
     -- Everyone whom a start has named as the session's user, where that was
     -- more than one person: the erasure of any of them erases the session.
-    named_user_ids uuid [],
+    named_user_ids uuid[],
     outcome text
-        check (outcome in ('resolved', 'escalated', 'workaround', 'unresolved')),
+    check (outcome in ('resolved', 'escalated', 'workaround', 'unresolved')),
     completed_at timestamptz,
     completed_event_id uuid,
     completed_occurred_at timestamptz,

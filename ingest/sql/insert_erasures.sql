@@ -7,10 +7,10 @@ select
 from (
     select
         'session' as kind,
-        unnest(%(session_ids)s::uuid []) as subject_id
+        unnest(%(session_ids)s::uuid[]) as subject_id
     union all
     select
         'user' as kind,
-        unnest(%(user_ids)s::uuid []) as subject_id
+        unnest(%(user_ids)s::uuid[]) as subject_id
 ) as erased
 on conflict (account_id, kind, subject_id) do nothing

@@ -9,11 +9,12 @@ select
     coalesce(sum(daily_outcomes.escalated), 0)::bigint as escalated,
     coalesce(sum(daily_outcomes.workaround), 0)::bigint as workaround,
     coalesce(sum(daily_outcomes.unresolved), 0)::bigint as unresolved
-from generate_series(
-    %(day_from)s::date::timestamp,
-    %(day_to)s::date::timestamp,
-    interval '1 day'
-) as calendar (day)
+from
+    generate_series(
+        %(day_from)s::date::timestamp,
+        %(day_to)s::date::timestamp,
+        interval '1 day'
+    ) as calendar (day)
 left join marts.daily_outcomes
     on
         daily_outcomes.account_id = %(account_id)s

@@ -4,8 +4,9 @@ select
     event.event_id,
     event.payload_hash,
     %(received_at)s
-from unnest(%(event_ids)s::uuid [], %(payload_hashes)s::bytea [])
-    as event (event_id, payload_hash)
+from
+    unnest(%(event_ids)s::uuid[], %(payload_hashes)s::bytea[])
+        as event (event_id, payload_hash)
 order by event.event_id
 on conflict (account_id, event_id) do nothing
 returning event_id

@@ -8,9 +8,11 @@ select
     item.event_id,
     item.occurred_at,
     %(received_at)s
-from jsonb_to_recordset(%(items)s) as item (
-    name text, time_zone text, event_id uuid, occurred_at timestamptz
-)
+from
+    jsonb_to_recordset(%(items)s)
+        as item (
+            name text, time_zone text, event_id uuid, occurred_at timestamptz
+        )
 on conflict (account_id) do update set
     name = excluded.name,
     time_zone = excluded.time_zone,
@@ -18,5 +20,5 @@ on conflict (account_id) do update set
     occurred_at = excluded.occurred_at,
     received_at = excluded.received_at
 where
-    (excluded.occurred_at, excluded.event_id)
-    > (stored.occurred_at, stored.event_id)
+(excluded.occurred_at, excluded.event_id)
+> (stored.occurred_at, stored.event_id)

@@ -12,12 +12,16 @@ select
     item.event_id,
     item.occurred_at,
     %(received_at)s
-from jsonb_to_recordset(%(items)s) as item (
-    flow_id uuid, steps jsonb, event_id uuid, occurred_at timestamptz
-)
-cross join lateral jsonb_to_recordset(item.steps) as step (
-    step_id text, title text, position integer
-)
+from
+    jsonb_to_recordset(%(items)s)
+        as item (
+            flow_id uuid, steps jsonb, event_id uuid, occurred_at timestamptz
+        )
+cross join
+    lateral jsonb_to_recordset(item.steps)
+        as step (
+            step_id text, title text, position integer
+        )
 order by item.flow_id, step.step_id
 on conflict (account_id, flow_id, step_id) do update set
     title = excluded.title,
@@ -26,5 +30,5 @@ on conflict (account_id, flow_id, step_id) do update set
     occurred_at = excluded.occurred_at,
     received_at = excluded.received_at
 where
-    (excluded.occurred_at, excluded.event_id)
-    > (stored.occurred_at, stored.event_id)
+(excluded.occurred_at, excluded.event_id)
+> (stored.occurred_at, stored.event_id)

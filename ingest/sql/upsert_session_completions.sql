@@ -10,13 +10,15 @@ select
     item.event_id,
     item.occurred_at,
     %(received_at)s
-from jsonb_to_recordset(%(items)s) as item (
-    session_id uuid,
-    outcome text,
-    completed_at timestamptz,
-    event_id uuid,
-    occurred_at timestamptz
-)
+from
+    jsonb_to_recordset(%(items)s)
+        as item (
+            session_id uuid,
+            outcome text,
+            completed_at timestamptz,
+            event_id uuid,
+            occurred_at timestamptz
+        )
 on conflict (account_id, session_id) do update set
     outcome = excluded.outcome,
     completed_at = excluded.completed_at,
@@ -24,6 +26,6 @@ on conflict (account_id, session_id) do update set
     completed_occurred_at = excluded.completed_occurred_at,
     completed_received_at = excluded.completed_received_at
 where
-    stored.completed_event_id is null
-    or (excluded.completed_occurred_at, excluded.completed_event_id)
-    > (stored.completed_occurred_at, stored.completed_event_id)
+stored.completed_event_id is null
+or (excluded.completed_occurred_at, excluded.completed_event_id)
+> (stored.completed_occurred_at, stored.completed_event_id)

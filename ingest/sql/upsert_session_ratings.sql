@@ -10,13 +10,15 @@ select
     item.event_id,
     item.occurred_at,
     %(received_at)s
-from jsonb_to_recordset(%(items)s) as item (
-    session_id uuid,
-    rating smallint,
-    comment text,
-    event_id uuid,
-    occurred_at timestamptz
-)
+from
+    jsonb_to_recordset(%(items)s)
+        as item (
+            session_id uuid,
+            rating smallint,
+            comment text,
+            event_id uuid,
+            occurred_at timestamptz
+        )
 on conflict (account_id, session_id) do update set
     rating = excluded.rating,
     comment = excluded.comment,
@@ -24,5 +26,5 @@ on conflict (account_id, session_id) do update set
     occurred_at = excluded.occurred_at,
     received_at = excluded.received_at
 where
-    (excluded.occurred_at, excluded.event_id)
-    < (stored.occurred_at, stored.event_id)
+(excluded.occurred_at, excluded.event_id)
+< (stored.occurred_at, stored.event_id)

@@ -12,14 +12,16 @@ select
     item.event_id,
     item.occurred_at,
     %(received_at)s
-from jsonb_to_recordset(%(items)s) as item (
-    session_id uuid,
-    flow_id uuid,
-    user_id uuid,
-    started_at timestamptz,
-    event_id uuid,
-    occurred_at timestamptz
-)
+from
+    jsonb_to_recordset(%(items)s)
+        as item (
+            session_id uuid,
+            flow_id uuid,
+            user_id uuid,
+            started_at timestamptz,
+            event_id uuid,
+            occurred_at timestamptz
+        )
 on conflict (account_id, session_id) do update set
     (
         flow_id, user_id, started_at,
@@ -44,21 +46,26 @@ on conflict (account_id, session_id) do update set
                 excluded.started_event_id, excluded.started_occurred_at,
                 excluded.started_received_at
             )
-        ) as start (
-            flow_id, user_id, started_at, event_id, occurred_at, received_at
         )
+            as start (
+                flow_id, user_id, started_at, event_id, occurred_at, received_at
+            )
         order by start.occurred_at desc nulls last, start.event_id desc
         limit 1
     ),
     named_user_ids = case
-        when excluded.user_id is distinct from stored.user_id
+        when
+            excluded.user_id is distinct from stored.user_id
             and stored.user_id is not null
             then array(
                 select distinct named.user_id
-                from unnest(
-                    coalesce(stored.named_user_ids, array[stored.user_id])
-                    || excluded.user_id
-                ) as named (user_id)
+                from
+                    unnest(
+                        coalesce(
+                            stored.named_user_ids, array[stored.user_id]
+                        )
+                        || excluded.user_id
+                    ) as named (user_id)
                 order by named.user_id
             )
         else stored.named_user_ids

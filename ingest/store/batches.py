@@ -21,6 +21,9 @@ Outcome = bool | Problem
 
 ATTEMPTS = 4
 
+REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError)
+"""What the database says of a row that it does not take, rather than of its own state."""
+
 
 async def store_events(
     database: Database, account_id: UUID, events: Sequence[AnyEvent], received_at: datetime
@@ -59,9 +62,7 @@ async def _store(
     try:
         async with connection.transaction():
             return await _take(connection, account_id, events, received_at, alone=alone)
-    except psycopg.OperationalError:
-        raise
-    except psycopg.DatabaseError:
+    except REFUSALS:
         # Somewhere in it is an event that the database refuses: let each stand for itself.
         outcomes: list[Outcome] = []
         for event in events:
@@ -70,9 +71,7 @@ async def _store(
                     outcomes += await _take(
                         connection, account_id, [event], received_at, alone=alone
                     )
-            except psycopg.OperationalError:
-                raise
-            except psycopg.DatabaseError:
+            except REFUSALS:
                 outcomes.append(Unavailable("The database could not take this event."))
         return outcomes
 

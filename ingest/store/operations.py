@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 
 from ingest.settings import SettingsError
 from ingest.store.statements import SQL
@@ -37,19 +37,23 @@ def libpq_variables(url: str) -> dict[str, str]:
 
     Raises:
         SettingsError: it is no connection URL.
-
     """
     try:
-        parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
+        options = Conninfo.parse(url.encode())
+    except psycopg.OperationalError:
         raise SettingsError("UPSHOT_DATABASE_URL is not a PostgreSQL connection URL.") from None
-    return {
-        "PGHOST": str(parts.get("host") or "localhost"),
-        "PGPORT": str(parts.get("port") or 5432),
-        "PGUSER": str(parts.get("user") or "postgres"),
-        "PGPASSWORD": str(parts.get("password") or ""),
-        "PGDATABASE": str(parts.get("dbname") or parts.get("user") or "postgres"),
+    # All of them, so that sslmode, options and the like hold for everyone; these at least.
+    variables = {
+        "PGHOST": "localhost",
+        "PGPORT": "5432",
+        "PGUSER": "postgres",
+        "PGDATABASE": "postgres",
+        "PGPASSWORD": "",
     }
+    for option in options:
+        if option.envvar and option.val:
+            variables[option.envvar.decode()] = option.val.decode()
+    return variables
 
 
 def refresh_is_due(url: str) -> bool:

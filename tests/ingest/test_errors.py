@@ -1,6 +1,7 @@
 """Bad requests: every error is a problem, and none of them is ours."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -119,7 +120,8 @@ def faulty_tokens(api: Api) -> dict[str, str]:
 
     def sign(changes: dict[str, object], **how: str) -> str:
         changed = {name: value for name, value in (claims | changes).items() if value is not None}
-        return jwt.encode(changed, **({"key": api.settings.jwt_secret} | how))
+        options: dict[str, Any] = {"key": api.settings.jwt_secret} | how
+        return jwt.encode(changed, **options)
 
     return {
         "another secret": sign({}, key="x" * 40),
@@ -175,7 +177,7 @@ def test_the_openapi_document_describes_every_call(api: Api) -> None:
                 assert _has_example(content, document), (method, path)
 
 
-def _has_example(content: dict, document: dict) -> bool:
+def _has_example(content: dict[str, Any], document: dict[str, Any]) -> bool:
     if "examples" in content or "example" in content:
         return True
     name = content["schema"]["$ref"].rpartition("/")[2]

@@ -12,7 +12,7 @@ ENGINEER = uuid4()
 def session_id(api: Api) -> str:
     answer = api("POST", "/sessions", {"flow_id": str(uuid4())}, user_id=ENGINEER)
     assert answer.status_code == 201, answer.text
-    return answer.json()["session_id"]
+    return str(answer.json()["session_id"])
 
 
 @pytest.fixture

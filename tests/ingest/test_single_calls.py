@@ -17,7 +17,7 @@ def start(api: Api, **more: object) -> httpx.Response:
 
 @pytest.fixture
 def session_id(api: Api) -> str:
-    return start(api).json()["session_id"]
+    return str(start(api).json()["session_id"])
 
 
 def complete(api: Api, session_id: str, **more: object) -> httpx.Response:

@@ -1,0 +1,205 @@
+"""What the read endpoints answer beside the figures: who may ask, for which days, and names."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from conftest import Api, Upshot, with_changes
+
+from ingest.settings import Settings
+
+ZONE = "Pacific/Kiritimati"
+ENGINEER, COLLEAGUE, NAMELESS = uuid4(), uuid4(), uuid4()
+FLOW, UNKNOWN_FLOW = uuid4(), uuid4()
+NOW = datetime.now(UTC)
+
+
+def stamp(minutes_ago: float) -> str:
+    return (NOW - timedelta(minutes=minutes_ago)).isoformat()
+
+
+class Events(list[dict[str, Any]]):
+    def add(self, kind: str, minutes_ago: float, **data: object) -> None:
+        data = {key: str(v) if isinstance(v, UUID) else v for key, v in data.items()}
+        self.append(
+            {"id": str(uuid4()), "type": kind, "occurred_at": stamp(minutes_ago), "data": data}
+        )
+
+
+def story(account_id: UUID) -> Events:
+    events = Events()
+    events.add("account.upserted", 99, account_id=account_id, name="Ours", time_zone=ZONE)
+    for user, name in ((ENGINEER, "Dana"), (COLLEAGUE, "Bo")):
+        events.add("user.upserted", 99, user_id=user, name=name, role="engineer")
+    steps = [{"step_id": s, "title": s.title(), "position": i} for i, s in enumerate("ab")]
+    events.add("flow.upserted", 99, flow_id=FLOW, name="Router", steps=steps)
+    events.add("flow.upserted", 9, flow_id=FLOW, name="Router", steps=steps[:1])
+    for user in (ENGINEER, ENGINEER, COLLEAGUE, NAMELESS):
+        session = uuid4()
+        flow = UNKNOWN_FLOW if user == NAMELESS else FLOW
+        events.add("session.started", 3, session_id=session, flow_id=flow, user_id=user)
+        if user == COLLEAGUE:
+            continue
+        events.add("session.completed", 2, session_id=session, outcome="resolved")
+        events.add("session.rated", 1, session_id=session, rating=4, comment=f"By {user}")
+        events.add("step.feedback", 1, session_id=session, step_id="b", was_helpful=True)
+    return events
+
+
+@pytest.fixture(scope="module")
+def team(
+    new_database: Callable[[], str],
+    upshot: Upshot,
+    serve: Callable[[Settings], str],
+    base_settings: Settings,
+) -> Api:
+    settings = with_changes(base_settings, database_url=new_database())
+    api = Api(serve(settings), settings)
+    unbuilt = api("GET", "/analytics/me")
+    assert (unbuilt.status_code, unbuilt.json()["code"]) == (503, "marts_not_built")
+    assert "retry-after" in unbuilt.headers
+    assert api.post_events(story(api.account_id)).status_code == 200
+    assert upshot("refresh", database=settings.database_url).returncode == 0
+    return api
+
+
+# --- who may ask ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [("engineer", 403), ("service", 403), ("team_admin", 200), ("super_admin", 200)],
+)
+def test_the_team_is_for_its_admins(team: Api, role: str, status: int) -> None:
+    assert team("GET", "/analytics/team", role=role).status_code == status
+
+
+@pytest.mark.parametrize("role", ["engineer", "service", "team_admin", "super_admin"])
+def test_everyone_sees_their_own_and_every_flow(team: Api, role: str) -> None:
+    assert team("GET", "/analytics/me", role=role).status_code == 200
+    assert team("GET", f"/analytics/flows/{FLOW}", role=role).status_code == 200
+
+
+def test_another_account_sees_none_of_it(team: Api) -> None:
+    other = team.of(uuid4())
+    assert other("GET", f"/analytics/flows/{FLOW}").status_code == 404
+    body = other("GET", "/analytics/team", role="team_admin").json()
+    assert body["summary"]["total_sessions"] == 0
+    assert body["meta"]["time_zone"] == "UTC"
+    assert body["meta"]["warnings"]
+
+
+def test_a_super_admin_may_name_the_account(team: Api) -> None:
+    address = f"/analytics/team?account_id={team.account_id}"
+    other = team.of(uuid4())
+    body = other("GET", address, role="super_admin").json()
+    assert body["summary"]["total_sessions"] == 4
+    assert other("GET", address, role="team_admin").status_code == 403
+
+
+# --- for which days -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("period", "days"), [("7d", 7), ("30d", 30), ("90d", 90), (None, 30)])
+def test_a_period_is_that_many_days_ending_today(team: Api, period: str | None, days: int) -> None:
+    params = {"period": period} if period else {}
+    body = team("GET", "/analytics/me", params=params).json()
+    today = datetime.now(ZoneInfo(ZONE)).date()
+    series = [day["date"] for day in body["time_series"]]
+    assert series == [(today - timedelta(days=back)).isoformat() for back in reversed(range(days))]
+    assert body["meta"]["partial_day"] == today.isoformat()
+    assert body["meta"]["window"] == {
+        "from": series[0],
+        "to": series[-1],
+        "period": period or "30d",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("period=8d", "/period"),
+        ("period=", "/period"),
+        ("from=2026-01-01", "/to"),
+        ("to=2026-01-01", "/from"),
+        ("from=2026-01-02&to=2026-01-01", "/to"),
+        ("from=2020-01-01&to=2023-01-05", "/to"),
+        ("from=2026-02-30&to=2026-03-01", "/from"),
+        ("period=7d&from=2026-01-01&to=2026-01-02", "/period"),
+        ("engineer_id=nobody", "/engineer_id"),
+    ],
+)
+def test_a_window_that_means_nothing_is_422(team: Api, query: str, pointer: str) -> None:
+    answer = team("GET", f"/analytics/team?{query}", role="team_admin")
+    assert answer.status_code == 422, answer.text
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    "query", ["from=2020-01-01&to=2023-01-04", "from=9999-12-01&to=9999-12-31"]
+)
+def test_the_longest_and_the_last_window_answer(team: Api, query: str) -> None:
+    answer = team("GET", f"/analytics/team?{query}", role="team_admin")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["summary"]["completion_rate"] == 0
+    assert answer.json()["summary"]["avg_duration_minutes"] == 0
+
+
+# --- whose, and what they are called --------------------------------------------------------------
+
+
+def test_an_engineer_filters_all_four_parts(team: Api) -> None:
+    body = team("GET", f"/analytics/team?engineer_id={ENGINEER}", role="team_admin").json()
+    assert body["summary"]["total_sessions"] == 2
+    assert sum(day["sessions"] for day in body["time_series"]) == 2
+    assert [(flow["name"], flow["sessions"]) for flow in body["top_flows"]] == [("Router", 2)]
+    assert [row["name"] for row in body["top_engineers"]] == ["Dana"]
+    nobody = team("GET", f"/analytics/team?engineer_id={uuid4()}", role="team_admin").json()
+    assert nobody["summary"]["total_sessions"] == 0
+    assert (nobody["top_flows"], nobody["top_engineers"]) == ([], [])
+
+
+def test_my_figures_are_those_the_team_sees_of_me(team: Api) -> None:
+    mine = team("GET", "/analytics/me", user_id=ENGINEER).json()
+    seen = team("GET", f"/analytics/team?engineer_id={ENGINEER}", role="team_admin").json()
+    for part in ("summary", "time_series", "top_flows"):
+        assert mine[part] == seen[part]
+
+
+def test_what_has_no_name_is_unknown(team: Api) -> None:
+    body = team("GET", "/analytics/team", role="team_admin").json()
+    assert "Unknown" in [row["name"] for row in body["top_engineers"]]
+    assert "Unknown" in [row["name"] for row in body["top_flows"]]
+    unknown = team("GET", f"/analytics/flows/{UNKNOWN_FLOW}").json()
+    assert [(step["node_id"], step["node_title"]) for step in unknown["step_feedback"]] == [
+        ("b", "Unknown")
+    ]
+    assert unknown["recent_comments"][0]["user_name"] == "Unknown"
+
+
+def test_a_flow_shows_its_steps_ratings_and_comments(team: Api) -> None:
+    body = team("GET", f"/analytics/flows/{FLOW}?period=7d").json()
+    assert body["summary"]["total_sessions"] == 3
+    assert (body["avg_csat"], body["total_ratings"]) == (4.0, 2)
+    # A step that the flow dropped keeps its title, and its votes.
+    assert body["step_feedback"] == [
+        {"node_id": "a", "node_title": "A", "helpful_yes": 0, "helpful_no": 0, "helpful_rate": 0},
+        {"node_id": "b", "node_title": "B", "helpful_yes": 2, "helpful_no": 0, "helpful_rate": 1},
+    ]
+    comment = body["recent_comments"][0]
+    assert (comment["rating"], comment["comment"]) == (4, f"By {ENGINEER}")
+    assert comment["user_name"] == "Dana"
+
+
+def test_an_unknown_flow_is_404(team: Api) -> None:
+    answer = team("GET", f"/analytics/flows/{uuid4()}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "flow_not_found")
+
+
+def test_meta_says_how_far_the_figures_reach(team: Api) -> None:
+    meta = team("GET", "/analytics/me").json()["meta"]
+    through = datetime.fromisoformat(meta["data_through"])
+    assert NOW <= through <= datetime.fromisoformat(meta["as_of"]) <= datetime.now(UTC)

@@ -1,0 +1,181 @@
+"""A real incident log, loaded and refreshed by the command, gives the figures of the oracle."""
+
+import gzip
+import os
+import random
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from conftest import Api, Upshot, with_changes
+from incident_oracle import Oracle, Window, data_folder, read_log
+
+from ingest.settings import Settings
+
+ACCOUNT = UUID("a46fc840-ccef-558c-a2c7-b8282300c470")
+WINDOWS = {
+    "the days on which sessions started": Window(date(2016, 2, 29), date(2016, 3, 2)),
+    "one day": Window(date(2016, 3, 1), date(2016, 3, 1)),
+    "a year, over the change of clocks in October": Window(date(2016, 2, 1), date(2017, 1, 31)),
+    "votes only, around the change of clocks": Window(date(2016, 10, 10), date(2016, 10, 20)),
+    "nothing": Window(date(2015, 1, 1), date(2015, 1, 3)),
+}
+TABLES = {
+    "accounts": "account_id",
+    "users": "user_id",
+    "flows": "flow_id",
+    "flow_steps": "flow_id, step_id",
+    "sessions": "session_id",
+    "step_visits": "session_id, step_id, visited_at",
+    "session_ratings": "session_id",
+    "step_feedback": "session_id, step_id, user_id",
+    "events": "event_id",
+}
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    try:
+        return data_folder(os.environ)
+    except FileNotFoundError as error:
+        absent = str(error)
+    pytest.fail(absent, pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def oracle(folder: Path) -> Oracle:
+    return read_log(folder / "incident_event_log.csv")
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path, new_database: Callable[[], str], upshot: Upshot) -> str:
+    """A database with the real input in it, refreshed."""
+    url = new_database()
+    answer = upshot(
+        "load", "--account", str(ACCOUNT), str(folder / "incidents.ndjson"), database=url
+    )
+    assert answer.stdout == "6218 created, 0 duplicate, 0 rejected\n", answer.stderr
+    assert upshot("refresh", database=url).returncode == 0
+    return url
+
+
+@pytest.fixture(scope="module")
+def real(loaded: str, serve: Callable[[Settings], str], base_settings: Settings) -> Api:
+    settings = with_changes(base_settings, database_url=loaded)
+    return Api(serve(settings), settings, ACCOUNT)
+
+
+def read(api: Api, path: str, window: Window, **who: Any) -> dict[str, Any]:
+    days = {"from": window.first.isoformat(), "to": window.last.isoformat()}
+    answer = api("GET", path, params=days, **({"role": "team_admin"} | who))
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    meta = body.pop("meta")
+    assert meta["window"] == {**days, "period": None}
+    assert meta["time_zone"] == "America/Sao_Paulo"
+    assert meta["partial_day"] is None
+    return body
+
+
+def without(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key != name} for row in rows]
+
+
+def named(body: dict[str, Any]) -> dict[str, Any]:
+    """The body as the oracle has it, which knows names and no ids."""
+    for part, name in (("top_flows", "tree_id"), ("top_engineers", "user_id")):
+        if part in body:
+            body[part] = without(body[part], name)
+    return body
+
+
+def ids(url: str, table: str, column: str) -> dict[str, UUID]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(f"select name, {column} from raw.{table}".encode()).fetchall()
+    return dict(rows)
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+def test_the_team_is_as_the_log_says(real: Api, oracle: Oracle, window: Window) -> None:
+    assert oracle.team(window) == named(read(real, "/analytics/team", window))
+
+
+def test_every_engineer_is_as_the_log_says(real: Api, oracle: Oracle, loaded: str) -> None:
+    """As the team lead filters by them, and as they see themselves."""
+    window = WINDOWS["the days on which sessions started"]
+    users = ids(loaded, "users", "user_id")
+    assert set(users) == set(oracle.engineers)
+    for name, user_id in users.items():
+        days = {"from": window.first, "to": window.last, "engineer_id": str(user_id)}
+        answer = real("GET", "/analytics/team", params=days, role="team_admin").json()
+        del answer["meta"]
+        assert oracle.team(window, name) == named(answer)
+        own = read(real, "/analytics/me", window, role="engineer", user_id=user_id)
+        assert oracle.me(name, window) == named(own)
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+def test_every_flow_is_as_the_log_says(
+    real: Api, oracle: Oracle, loaded: str, window: Window
+) -> None:
+    flows = ids(loaded, "flows", "flow_id")
+    assert set(flows) == set(oracle.flows)
+    for name, flow_id in flows.items():
+        assert oracle.flow(name, window) == read(real, f"/analytics/flows/{flow_id}", window)
+
+
+def test_loading_it_again_creates_nothing(folder: Path, loaded: str, upshot: Upshot) -> None:
+    before = rows(loaded)
+    answer = upshot(
+        "load", "--account", str(ACCOUNT), str(folder / "incidents.ndjson"), database=loaded
+    )
+    assert answer.stdout == "0 created, 6218 duplicate, 0 rejected\n"
+    assert before == rows(loaded)
+
+
+def test_shuffled_and_repeated_it_leaves_the_same_rows_and_figures(
+    folder: Path,
+    loaded: str,
+    oracle: Oracle,
+    upshot: Upshot,
+    new_database: Callable[[], str],
+    serve: Callable[[Settings], str],
+    base_settings: Settings,
+    tmp_path: Path,
+) -> None:
+    lines = (folder / "incidents.ndjson").read_bytes().splitlines(keepends=True)
+    chance = random.Random(2016)
+    lines += chance.sample(lines, 2_000)
+    chance.shuffle(lines)
+    shuffled = tmp_path / "shuffled.ndjson.gz"
+    shuffled.write_bytes(gzip.compress(b"".join(lines)))
+
+    url = new_database()
+    answer = upshot("load", "--account", str(ACCOUNT), str(shuffled), database=url)
+    assert answer.stdout == "6218 created, 2000 duplicate, 0 rejected\n"
+    assert rows(loaded) == rows(url)
+
+    assert upshot("refresh", database=url).returncode == 0
+    settings = with_changes(base_settings, database_url=url)
+    window = WINDOWS["a year, over the change of clocks in October"]
+    body = read(Api(serve(settings), settings, ACCOUNT), "/analytics/team", window)
+    assert oracle.team(window) == named(body)
+
+
+def rows(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Every raw row, but for when we received it."""
+    found = {}
+    with psycopg.connect(url) as connection:
+        for table, key in TABLES.items():
+            cursor = connection.execute(f"select * from raw.{table} order by {key}".encode())
+            kept = [
+                index
+                for index, column in enumerate(cursor.description or ())
+                if not column.name.endswith("received_at")
+            ]
+            found[table] = [tuple(row[index] for index in kept) for row in cursor]
+    return found

@@ -1,0 +1,270 @@
+"""The `upshot` command: what it does, and the one sentence when it cannot."""
+
+import gzip
+import json
+import re
+import subprocess
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from conftest import BIN, Upshot
+
+from ingest.auth import read_token
+from ingest.problems import Unauthorized
+from ingest.settings import read_settings
+from ingest.store.operations import libpq_variables
+
+ACCOUNT = str(uuid4())
+SECRET = "s" * 40
+
+
+def user_event(name: str = "Dana") -> dict[str, object]:
+    return {
+        "id": str(uuid4()),
+        "type": "user.upserted",
+        "occurred_at": "2026-03-01T09:30:00Z",
+        "data": {"user_id": str(uuid4()), "name": name, "role": "engineer"},
+    }
+
+
+def ndjson(*events: object) -> bytes:
+    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess[str], *said: str) -> None:
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    for words in said:
+        assert words in done.stderr
+    assert done.stdout == ""
+
+
+# --- help and settings ----------------------------------------------------------------------------
+
+COMMANDS = ("up", "migrate", "token", "load", "refresh", "demo", "env")
+
+
+def test_every_command_explains_itself(upshot: Upshot) -> None:
+    listed = upshot("--help").stdout
+    for command in COMMANDS:
+        assert re.search(rf"^\W*{command}\s+\w+", listed, re.MULTILINE), command
+        done = upshot(command, "--help")
+        assert done.returncode == 0
+        assert f"upshot {command}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"UPSHOT_PORT": "http"}, "UPSHOT_PORT"),
+        ({"UPSHOT_PORT": "70000"}, "UPSHOT_PORT"),
+        ({"UPSHOT_DATABASE_URL": "mysql://localhost/x"}, "UPSHOT_DATABASE_URL"),
+        ({"UPSHOT_DATABASE_URL": "postgresql://[bad"}, "database cannot be used"),
+        ({"UPSHOT_DATABASE_URL": "postgresql://127.0.0.1:1/x"}, "database cannot be used"),
+        ({"UPSHOT_HOME": "/dev/null/home"}, "UPSHOT_HOME"),
+        ({"UPSHOT_JWT_SECRET": "short"}, "UPSHOT_JWT_SECRET"),
+        ({"UPSHOT_ENV": "live"}, "UPSHOT_ENV"),
+        ({"UPSHOT_ENV": "production"}, "UPSHOT_JWT_SECRET"),
+        ({"UPSHOT_ENV": "production", "UPSHOT_JWT_SECRET": "demo-" + SECRET}, "UPSHOT_JWT_SECRET"),
+    ],
+    ids=str,
+)
+def test_a_bad_setting_is_one_sentence(
+    upshot: Upshot, variables: dict[str, str], said: str
+) -> None:
+    done = upshot("migrate", **variables)
+    assert_one_sentence(done, said)
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+# --- token ----------------------------------------------------------------------------------------
+
+
+def test_token_prints_the_token_alone(upshot: Upshot) -> None:
+    user = str(uuid4())
+    arguments = ["token", "--account", ACCOUNT, "--user", user, "--role", "team_admin"]
+    done = upshot(*arguments, UPSHOT_JWT_SECRET=SECRET)
+    settings = read_settings({"UPSHOT_JWT_SECRET": SECRET})
+    who = read_token(settings, done.stdout.removesuffix("\n"))
+    assert (who.account_id, who.user_id, who.role) == (UUID(ACCOUNT), UUID(user), "team_admin")
+    with pytest.raises(Unauthorized):
+        read_token(read_settings({"UPSHOT_JWT_SECRET": "t" * 40}), done.stdout.strip())
+
+
+def test_the_demo_secret_is_made_once_and_kept(upshot: Upshot, tmp_path: Path) -> None:
+    arguments = ["token", "--account", ACCOUNT, "--user", ACCOUNT, "--role", "engineer"]
+    token = upshot(*arguments, UPSHOT_HOME=str(tmp_path / "new")).stdout.strip()
+    read_token(read_settings({"UPSHOT_HOME": str(tmp_path / "new")}), token)
+    assert (tmp_path / "new" / "jwt_secret").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("account", "role"), [("nobody", "engineer"), (ACCOUNT, "king")], ids=["account", "role"]
+)
+def test_token_refuses_what_no_token_can_say(upshot: Upshot, account: str, role: str) -> None:
+    assert_one_sentence(upshot("token", "--account", account, "--user", ACCOUNT, "--role", role))
+
+
+# --- migrate --------------------------------------------------------------------------------------
+
+
+def test_migrations_apply_once_by_two_at_once(server_url: str, upshot: Upshot) -> None:
+    name = f"upshot_test_{uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"create database {name}".encode())
+        url = server_url.replace("/postgres?", f"/{name}?")
+        try:
+            both = [
+                subprocess.Popen(
+                    [BIN / "upshot", "migrate"],
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    env={"UPSHOT_DATABASE_URL": url, "UPSHOT_HOME": "/tmp", "PATH": "/usr/bin"},
+                )
+                for _ in range(2)
+            ]
+            said = sorted(process.communicate(timeout=60)[0] for process in both)
+            assert [process.returncode for process in both] == [0, 0]
+            assert said[0] == "Nothing to apply.\n"
+            assert said[1].startswith("applied 0001.raw\n")
+            assert upshot("migrate", database=url).stdout == "Nothing to apply.\n"
+        finally:
+            connection.execute(f"drop database {name} with (force)".encode())
+
+
+def test_a_lock_left_by_a_killed_migration_does_not_last(database_url: str, upshot: Upshot) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("insert into yoyo_lock (locked, ctime, pid) values (1, now(), 1)")
+    assert upshot("migrate", database=database_url).returncode == 0
+
+
+# --- load -----------------------------------------------------------------------------------------
+
+
+def load(
+    upshot: Upshot, url: str, *files: str, stdin: bytes = b""
+) -> subprocess.CompletedProcess[str]:
+    return upshot("load", "--account", ACCOUNT, *files, database=url, stdin=stdin)
+
+
+@pytest.mark.parametrize("shape", ["ndjson", "array", "gzip", "stdin", "gzip on stdin"])
+def test_load_reads_every_shape_of_file(
+    upshot: Upshot, database_url: str, tmp_path: Path, shape: str
+) -> None:
+    events = [user_event() for _ in range(3)]
+    content = json.dumps(events, indent=1).encode() if shape == "array" else ndjson(*events)
+    content = gzip.compress(content) if "gzip" in shape else content
+    path = tmp_path / "events"
+    path.write_bytes(content)
+    name, stdin = ("-", content) if "stdin" in shape else (str(path), b"")
+    for said in ("3 created, 0 duplicate, 0 rejected\n", "0 created, 3 duplicate, 0 rejected\n"):
+        done = load(upshot, database_url, name, stdin=stdin)
+        assert (done.returncode, done.stdout) == (0, said), done.stderr
+
+
+def test_rejected_lines_are_told_with_number_and_reason(
+    upshot: Upshot, database_url: str, tmp_path: Path
+) -> None:
+    other = {
+        "id": str(uuid4()),
+        "type": "account.upserted",
+        "occurred_at": "2026-03-01T09:30:00Z",
+        "data": {"account_id": str(uuid4()), "name": "Theirs", "time_zone": "UTC"},
+    }
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(ndjson(user_event()) + b"\n{broken\n" + ndjson(other, user_event("")))
+    done = load(upshot, database_url, str(path))
+    assert (done.returncode, done.stdout) == (1, "1 created, 0 duplicate, 3 rejected\n")
+    told = [line for line in done.stderr.splitlines() if line.startswith(str(path))]
+    assert [line.removeprefix(f"{path}:").partition(":")[0] for line in told] == ["3", "4", "5"]
+    assert "not JSON" in told[0]
+    assert "another account" in told[1]
+    assert "/data/name" in told[2]
+
+
+def test_more_than_a_batch_is_loaded(upshot: Upshot, database_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(ndjson(*(user_event() for _ in range(1_234))))
+    assert load(upshot, database_url, str(path)).stdout.startswith("1234 created")
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("select count(*) from raw.users").fetchone() == (1_234,)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (gzip.compress(ndjson(user_event()))[:-12], "cannot be read"),
+        (b"\x1f\x8bnonsense", "cannot be read"),
+        (b"[{]", "not an array of events"),
+        (b'["\xff"]', "not an array of events"),
+    ],
+    ids=["cut gzip", "no gzip", "broken array", "no utf-8"],
+)
+def test_an_unreadable_file_is_one_sentence(
+    upshot: Upshot, database_url: str, tmp_path: Path, content: bytes, said: str
+) -> None:
+    path = tmp_path / "events"
+    path.write_bytes(content)
+    assert_one_sentence(load(upshot, database_url, str(path)), str(path), said)
+
+
+def test_an_absent_file_is_one_sentence(upshot: Upshot, database_url: str, tmp_path: Path) -> None:
+    assert_one_sentence(load(upshot, database_url, str(tmp_path / "absent")), "No such file")
+    assert_one_sentence(load(upshot, database_url, str(tmp_path)), "directory")
+
+
+# --- refresh, demo, env ---------------------------------------------------------------------------
+
+
+def test_a_database_that_is_not_migrated_is_one_sentence(server_url: str, upshot: Upshot) -> None:
+    name = f"upshot_test_{uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"create database {name}".encode())
+        url = server_url.replace("/postgres?", f"/{name}?")
+        try:
+            for command in (["refresh"], ["demo"], ["load", "--account", ACCOUNT, "-"]):
+                done = upshot(*command, database=url, stdin=ndjson(user_event()))
+                assert_one_sentence(done, "upshot migrate")
+        finally:
+            connection.execute(f"drop database {name} with (force)".encode())
+
+
+def test_a_refresh_clears_the_change_log_and_a_failed_one_keeps_it(
+    upshot: Upshot, database_url: str
+) -> None:
+    def changes() -> int:
+        with psycopg.connect(database_url) as connection:
+            row = connection.execute("select count(*) from raw.changes").fetchone()
+            assert row is not None
+            return int(row[0])
+
+    event = user_event() | {
+        "type": "session.started",
+        "data": {name: str(uuid4()) for name in ("session_id", "flow_id", "user_id")},
+    }
+    assert load(upshot, database_url, "-", stdin=ndjson(event)).returncode == 0
+    assert changes() == 1
+    # No statement of dbt gets through within a millisecond.
+    failed = upshot("refresh", database=f"{database_url}&options=-cstatement_timeout%3D1")
+    assert failed.returncode == 1
+    assert "Traceback" not in failed.stderr
+    assert changes() == 1
+    assert upshot("refresh", database=database_url).returncode == 0
+    assert changes() == 0
+
+
+def test_the_demo_is_made_once(upshot: Upshot, database_url: str) -> None:
+    first = upshot("demo", "--sessions", "60", database=database_url)
+    assert re.match(r"\d+ events created", first.stdout), first.stderr
+    assert_one_sentence(upshot("demo", database=database_url), "already")
+
+
+def test_env_is_what_a_shell_and_libpq_read(upshot: Upshot, database_url: str) -> None:
+    script = f"{upshot('env', database=database_url).stdout}\nenv"
+    shell = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=True, env={}
+    )
+    variables = dict(line.split("=", 1) for line in shell.stdout.splitlines())
+    assert libpq_variables(database_url).items() <= variables.items()
