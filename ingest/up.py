@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -212,20 +212,37 @@ def _stop(programs: list[Program], console: Console) -> None:
         family = _family(programs)
         for program in reversed(programs):
             program.process.terminate()
-        _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
+        _await_end(family)
+        # Once more: what was started in the meantime is none of the ones we waited for.
+        left = [process for process in _family(programs) if not _has_ended(process)]
         for process in left:
-            process.kill()
-        psutil.wait_procs(left, timeout=STOP_SECONDS)
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        _await_end(left)
+
+
+def _await_end(family: list[psutil.Process]) -> None:
+    deadline = time.monotonic() + STOP_SECONDS
+    while not all(map(_has_ended, family)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    try:
+        # A zombie has: who is left to collect it may never do so.
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _family(programs: list[Program]) -> list[psutil.Process]:
+    """Return the programs and all they started, orphans too: they share a session."""
+    sessions = {program.process.pid for program in programs}
     found: list[psutil.Process] = []
-    for program in programs:
-        try:
-            parent = psutil.Process(program.process.pid)
-            found += [parent, *parent.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            continue
+    for process in psutil.process_iter():
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) in sessions:
+                found.append(process)
     return found
 
 

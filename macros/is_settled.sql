@@ -8,7 +8,7 @@
     not exists (
         select 1
         from {{ source('raw', 'changes') }} as changes
-        left join {{ ref('data_freshness') }} as builds
+        left join {{ ref('builds') }} as builds
             on changes.account_id = builds.account_id
         where
             changes.account_id = {{ session }}.account_id
@@ -22,7 +22,7 @@
     and not exists (
         select 1
         from {{ source('raw', 'changes') }} as changes
-        left join {{ ref('data_freshness') }} as builds
+        left join {{ ref('builds') }} as builds
             on changes.account_id = builds.account_id
         where
             changes.account_id = {{ session }}.account_id

@@ -1,59 +1,18 @@
-with accounts as (
-    select * from {{ ref('stg_raw__accounts') }}
-),
+-- Built last: what a build found shows when the marts show it, not before.
+-- depends_on: {{ ref('daily_outcomes') }}
+-- depends_on: {{ ref('daily_ratings') }}
+-- depends_on: {{ ref('daily_step_feedback') }}
+-- depends_on: {{ ref('daily_step_visits') }}
+-- depends_on: {{ ref('account_summaries') }}
+-- depends_on: {{ ref('flow_leaderboard') }}
+-- depends_on: {{ ref('engineer_leaderboard') }}
 
-sessions as (
-    select * from {{ ref('stg_raw__sessions') }}
-),
-
-visits as (
-    select * from {{ ref('stg_raw__step_visits') }}
-),
-
-ratings as (
-    select * from {{ ref('stg_raw__session_ratings') }}
-),
-
-feedback as (
-    select * from {{ ref('stg_raw__step_feedback') }}
-),
-
-received as (
-    -- A known account has a row even when nothing has happened in it.
-    select
-        account_id,
-        null::timestamptz as received_at
-    from accounts
-    union all
-    select
-        account_id,
-        -- Skips the null of a session that is not completed.
-        greatest(started_received_at, completed_received_at) as received_at
-    from sessions
-    union all
-    select
-        account_id,
-        received_at
-    from visits
-    union all
-    select
-        account_id,
-        received_at
-    from ratings
-    union all
-    select
-        account_id,
-        received_at
-    from feedback
-),
-
-newest_per_account as (
-    select
-        account_id,
-        now() as as_of,
-        max(received_at) as data_through
-    from received
-    group by account_id
+with builds as (
+    select * from {{ ref('builds') }}
 )
 
-select * from newest_per_account
+select
+    account_id,
+    as_of,
+    data_through
+from builds

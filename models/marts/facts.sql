@@ -2,9 +2,9 @@
 -- of these columns: each measure is an integer to add up, never a count of
 -- rows and never a float.
 
--- The build notes up to when it has data before it reads any. What
--- data_freshness claims is then in the facts:
--- depends_on: {{ ref('data_freshness') }}
+-- The build notes up to when it has data before it reads any. What it claims
+-- is then in the facts:
+-- depends_on: {{ ref('builds') }}
 
 with sessions as (
     select * from {{ ref('stg_raw__sessions') }}

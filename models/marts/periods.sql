@@ -1,5 +1,5 @@
 with builds as (
-    select * from {{ ref('data_freshness') }}
+    select * from {{ ref('builds') }}
 ),
 
 accounts as (

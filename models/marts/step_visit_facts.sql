@@ -6,7 +6,7 @@ with visits as (
 
 -- The session as facts has it, not as raw has it by now: whether it counts as
 -- completed is then the same in both, also when it is completed during the
--- build. And as facts is built after data_freshness, so is this.
+-- build. And as facts is built after builds, so is this.
 facts as (
     select * from {{ ref('facts') }}
 ),

@@ -5,7 +5,7 @@ with feedback as (
 ),
 
 -- The session as facts has it, not as raw has it by now: one flow and one user
--- in both. And as facts is built after data_freshness, so is this.
+-- in both. And as facts is built after builds, so is this.
 facts as (
     select * from {{ ref('facts') }}
 ),
