@@ -1,17 +1,21 @@
 # make up    run Upshot with demo data      make check  lint, types, SQL style
 # make test  check, then every test         make lock   renew the pinned requirements
+# make soak  the property tests for longer
 
 PYTHON ?= python3
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: up test check lock clean
+.PHONY: up test soak check lock clean
 
 up: .venv/runtime
 	@exec $(BIN)/upshot up
 
 test: check
 	$(BIN)/pytest
+
+soak: .venv/dev
+	UPSHOT_EXAMPLES=10000 $(BIN)/pytest tests/ingest/test_raw_state.py
 
 check: .venv/dev
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What the `upshot` command asks of the database outside any request."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -42,14 +43,16 @@ def libpq_variables(url: str) -> dict[str, str]:
         options = Conninfo.parse(url.encode())
     except psycopg.OperationalError:
         raise SettingsError("UPSHOT_DATABASE_URL is not a PostgreSQL connection URL.") from None
-    # All of them, so that sslmode, options and the like hold for everyone; these at least.
-    variables = {
+    # What the URL leaves open is the environment's, as libpq has it; these the profile requires.
+    required = {
         "PGHOST": "localhost",
         "PGPORT": "5432",
         "PGUSER": "postgres",
         "PGDATABASE": "postgres",
         "PGPASSWORD": "",
     }
+    variables = {name: os.environ.get(name, default) for name, default in required.items()}
+    # All that the URL says, so that its sslmode, options and the like hold for everyone.
     for option in options:
         if option.envvar and option.val:
             variables[option.envvar.decode()] = option.val.decode()

@@ -1,0 +1,28 @@
+# One image for all three programs; compose.yaml says which one a container runs.
+FROM python:3.13-slim-bookworm
+
+RUN useradd --create-home --uid 10001 upshot
+WORKDIR /app
+
+COPY requirements.txt ./
+RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.txt
+
+COPY pyproject.toml README.md dbt_project.yml profiles.yml ./
+COPY macros macros
+COPY models models
+COPY ingest ingest
+COPY orchestration orchestration
+RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
+
+# Where dbt and Dagster keep what they write: a volume, so that it outlives the container.
+RUN mkdir -p /data/dagster && cp orchestration/dagster.yaml /data/dagster/ \
+    && chown -R upshot:upshot /data /app
+ENV UPSHOT_HOME=/data \
+    DAGSTER_HOME=/data/dagster \
+    DO_NOT_TRACK=1 \
+    PYTHONUNBUFFERED=1
+VOLUME /data
+USER upshot
+
+EXPOSE 8000 3000
+CMD ["litestar", "--app", "ingest.app:create_app", "run", "--host", "0.0.0.0", "--port", "8000"]
