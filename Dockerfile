@@ -10,6 +10,7 @@ RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.txt
 COPY pyproject.toml README.md dbt_project.yml profiles.yml ./
 COPY macros macros
 COPY models models
+COPY tests/dbt tests/dbt
 COPY ingest ingest
 COPY orchestration orchestration
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .

@@ -137,18 +137,20 @@ def _environment(settings: Settings, url: str) -> dict[str, str]:
     (dagster_home / "dagster.yaml").write_bytes(
         (PROJECT / "orchestration" / "dagster.yaml").read_bytes()
     )
-    separator = "&" if "?" in url else "?"
+    # The driver is named: SQLAlchemy takes another one by default than Dagster's storage speaks.
+    storage = "postgresql+psycopg2:" + url.partition(":")[2]
+    storage += "&" if "?" in url else "?"
     return (
         os.environ
         | libpq_variables(url)
         | {
             "UPSHOT_HOME": str(settings.home),
             "UPSHOT_DATABASE_URL": url,
-            "UPSHOT_DAGSTER_DATABASE_URL": (
-                url + separator + "options=" + quote("-csearch_path=dagster")
-            ),
+            "UPSHOT_DAGSTER_DATABASE_URL": storage + "options=" + quote("-csearch_path=dagster"),
             "DAGSTER_HOME": str(dagster_home),
             "DO_NOT_TRACK": "1",
+            # dg asks for it before it trusts the environment that it runs in.
+            "VIRTUAL_ENV": sys.prefix,
             "PYTHONUNBUFFERED": "1",
         }
     )
@@ -162,7 +164,10 @@ def _commands(settings: Settings) -> dict[str, list[str]]:
             str(programs / "litestar"), "--app", "ingest.app:create_app",
             "run", *at, str(settings.port),
         ],
-        "dagster": [str(programs / "dg"), "dev", *at, str(settings.dagster_port)],
+        "dagster": [
+            str(programs / "dg"), "dev", "--log-level", "warning",
+            *at, str(settings.dagster_port),
+        ],
         "refresh": [str(programs / "upshot"), "refresh", "--watch"],
     }  # fmt: skip
 

