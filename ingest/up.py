@@ -224,6 +224,8 @@ def _stop(programs: list[Program], console: Console) -> None:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         _await_end(left)
+        for program in programs:
+            program.process.wait()
 
 
 def _await_end(family: list[psutil.Process]) -> None:
