@@ -42,10 +42,10 @@ clean:
 
 # The project itself is installed editable, without a build environment of its own.
 .venv/runtime: .venv/bin/python requirements.txt pyproject.toml
-	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev: .venv/runtime requirements-dev.txt
-	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@
