@@ -21,6 +21,7 @@ from ingest.sessions import SessionController
 from ingest.settings import Settings, read_settings
 from ingest.steps import StepController
 from ingest.store.database import Database
+from ingest.store.feedback import Feedback
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
@@ -48,7 +49,10 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 middleware=[DefineMiddleware(TokenAuth)],
             ),
         ],
-        dependencies={"database": Provide(_database, sync_to_thread=False)},
+        dependencies={
+            "database": Provide(_database, sync_to_thread=False),
+            "feedback": Provide(_feedback, sync_to_thread=False),
+        },
         exception_handlers={
             Problem: answer_problem,
             HTTPException: answer_problem,
@@ -69,6 +73,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         database = Database(url, size=settings.pool_size)
         await database.open()
         app.state.database = database
+        app.state.feedback = Feedback(database)
         try:
             yield
         finally:
@@ -78,3 +83,8 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
 def _database(state: State) -> Database:
     database: Database = state.database
     return database
+
+
+def _feedback(state: State) -> Feedback:
+    feedback: Feedback = state.feedback
+    return feedback

@@ -28,6 +28,7 @@ from ingest.schema import (
 )
 from ingest.store import calls
 from ingest.store.database import Database
+from ingest.store.feedback import Feedback
 
 ApiRequest = Request[Identity, None, Any]
 
@@ -118,13 +119,12 @@ class SessionController(Controller):
     async def rate(
         self,
         request: ApiRequest,
-        database: NamedDependency[Database],
+        feedback: NamedDependency[Feedback],
         session_id: FromPath[UUID],
         data: JSONBody[NewRating],
     ) -> Rating:
         """Its own user, once. A second rating is 409 `already_rated`: take it as delivered."""
-        now = datetime.now(UTC)
-        return await calls.rate_session(database, request.user, session_id, data, now=now)
+        return await feedback.rate(request.user, session_id, data, now=datetime.now(UTC))
 
     @delete(
         "/{session_id:uuid}",

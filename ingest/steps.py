@@ -13,8 +13,7 @@ from ingest.auth import Identity
 from ingest.body import JSON
 from ingest.openapi import problems
 from ingest.schema import Vote, VoteAnswer
-from ingest.store import calls
-from ingest.store.database import Database
+from ingest.store.feedback import Feedback
 
 ApiRequest = Request[Identity, None, Any]
 StepInPath = Annotated[str, PathParameter(min_length=1, max_length=200)]
@@ -37,14 +36,12 @@ class StepController(Controller):
     async def vote(
         self,
         request: ApiRequest,
-        database: NamedDependency[Database],
+        feedback: NamedDependency[Feedback],
         step_id: StepInPath,
         data: JSONBody[Vote],
     ) -> Response[VoteAnswer]:
         """The session's own user; a second vote replaces the first."""
-        answer, is_new = await calls.vote(
-            database, request.user, step_id, data, now=datetime.now(UTC)
-        )
+        answer, is_new = await feedback.vote(request.user, step_id, data, now=datetime.now(UTC))
         return Response(answer, status_code=201 if is_new else 200)
 
     @delete(
@@ -55,11 +52,9 @@ class StepController(Controller):
     async def withdraw(
         self,
         request: ApiRequest,
-        database: NamedDependency[Database],
+        feedback: NamedDependency[Feedback],
         step_id: StepInPath,
         session_id: FromQuery[UUID],
     ) -> None:
         """Afterwards no vote stands, whether one did or not."""
-        await calls.withdraw_vote(
-            database, request.user, step_id, session_id, now=datetime.now(UTC)
-        )
+        await feedback.withdraw(request.user, step_id, session_id, now=datetime.now(UTC))

@@ -14,13 +14,10 @@ from psycopg.rows import class_row
 from ingest.auth import Identity
 from ingest.problems import (
     AlreadyCompleted,
-    AlreadyRated,
     Erased,
     NotYourSession,
     SessionConflict,
-    SessionNotCompleted,
     SessionNotFound,
-    StepNotFound,
     invalid,
 )
 from ingest.schema import (
@@ -30,19 +27,13 @@ from ingest.schema import (
     Completion,
     FlowUpserted,
     FlowUpsertedEvent,
-    NewRating,
-    Rating,
     Session,
     SessionCompleted,
     SessionCompletedEvent,
     SessionDeleted,
     SessionDeletedEvent,
-    SessionRated,
-    SessionRatedEvent,
     SessionStarted,
     SessionStartedEvent,
-    StepFeedback,
-    StepFeedbackEvent,
     StepVisited,
     StepVisitedEvent,
     UserErased,
@@ -50,8 +41,6 @@ from ingest.schema import (
     UserUpserted,
     UserUpsertedEvent,
     Visit,
-    Vote,
-    VoteAnswer,
 )
 from ingest.store.apply import AloneNeeded, apply, need_alone
 from ingest.store.database import Connection, Database
@@ -144,72 +133,6 @@ async def complete_session(
         return await _find_session(connection, who, session_id)
 
 
-async def rate_session(
-    database: Database, who: Identity, session_id: UUID, rating: NewRating, *, now: datetime
-) -> Rating:
-    """Rate a completed session, once.
-
-    Raises:
-        SessionNotFound, NotYourSession, SessionNotCompleted, AlreadyRated
-
-    """
-    async with _judging(database, who, session_id) as connection:
-        session = await _own_session(connection, who, session_id, owner_only=True)
-        if session.completed_at is None:
-            raise SessionNotCompleted("Only a completed session can be rated.")
-        key = {"account_id": who.account_id, "session_id": session_id}
-        if await (await connection.execute(SQL["rating_exists"], key)).fetchone():
-            raise AlreadyRated("The session has its rating.")
-        data = SessionRated(session_id=session_id, rating=rating.rating, comment=rating.comment)
-        event = SessionRatedEvent(id=uuid4(), occurred_at=now, data=data)
-        await _apply(connection, who, event, now)
-    return Rating(
-        id=event.id,
-        session_id=session_id,
-        rating=rating.rating,
-        comment=rating.comment,
-        created_at=now,
-    )
-
-
-async def vote(
-    database: Database, who: Identity, step_id: str, given: Vote, *, now: datetime
-) -> tuple[VoteAnswer, bool]:
-    """Cast or change a vote on a step; return it, and whether none stood before.
-
-    Raises:
-        SessionNotFound, NotYourSession
-        StepNotFound: the session's flow is known and has no such step.
-
-    """
-    async with _judging(database, who, given.session_id) as connection:
-        session = await _own_session(connection, who, given.session_id, owner_only=True)
-        key = {"account_id": who.account_id, "flow_id": session.flow_id, "step_id": step_id}
-        if await (await connection.execute(SQL["flow_lacks_step"], key)).fetchone():
-            raise StepNotFound("The session's flow has no such step.")
-        stood = await _cast(connection, who, given.session_id, step_id, given.was_helpful, now)
-    answer = VoteAnswer(
-        step_id=step_id,
-        was_helpful=given.was_helpful,
-        status="updated" if stood else "created",
-    )
-    return answer, not stood
-
-
-async def withdraw_vote(
-    database: Database, who: Identity, step_id: str, session_id: UUID, *, now: datetime
-) -> None:
-    """Withdraw a vote, if one stands.
-
-    Raises:
-        SessionNotFound, NotYourSession
-
-    """
-    async with _judging(database, who, session_id) as connection:
-        await _own_session(connection, who, session_id, owner_only=True)
-        await _cast(connection, who, session_id, step_id, None, now)
-
-
 async def put_account(
     database: Database, who: Identity, account: AccountUpserted, *, now: datetime
 ) -> bool:
@@ -296,11 +219,9 @@ async def _find_session(connection: Connection, who: Identity, session_id: UUID)
     return session
 
 
-async def _own_session(
-    connection: Connection, who: Identity, session_id: UUID, *, owner_only: bool = False
-) -> Session:
+async def _own_session(connection: Connection, who: Identity, session_id: UUID) -> Session:
     session = await _find_session(connection, who, session_id)
-    if session.user_id != who.user_id and (owner_only or who.role != "service"):
+    if session.user_id != who.user_id and who.role != "service":
         raise NotYourSession("The session belongs to another user.")
     return session
 
@@ -316,33 +237,6 @@ async def _refuse_erased(
     row = await (await connection.execute(SQL["read_erasures"], ids)).fetchone()
     if row is not None:
         raise Erased(f"The {row[0]} was erased.")
-
-
-async def _cast(
-    connection: Connection,
-    who: Identity,
-    session_id: UUID,
-    step_id: str,
-    was_helpful: bool | None,
-    now: datetime,
-) -> bool:
-    """Cast a vote after whatever stands, and say whether one stood."""
-    key = {
-        "account_id": who.account_id,
-        "session_id": session_id,
-        "step_id": step_id,
-        "user_id": who.user_id,
-    }
-    row = await (await connection.execute(SQL["read_standing_vote"], key)).fetchone()
-    stood, before = row or (None, None)
-    if stood is None and was_helpful is None:
-        return False
-    data = StepFeedback(
-        session_id=session_id, step_id=step_id, was_helpful=was_helpful, user_id=who.user_id
-    )
-    event = StepFeedbackEvent(id=uuid4(), occurred_at=_after(before, now), data=data)
-    await _apply(connection, who, event, now)
-    return stood is not None
 
 
 async def _version(

@@ -65,6 +65,21 @@ class Database:
             await connection.execute(lock, {"account_id": account_id})
             yield connection
 
+    async def write_at_once(
+        self, account_id: UUID, statement: str, parameters: dict[str, Any]
+    ) -> list[tuple[Any, ...]]:
+        """Run one statement in a transaction of its own, in one round trip; return its rows.
+
+        Raises:
+            Unavailable: as `writing` does.
+        """
+        async with self._connected() as connection:
+            async with connection.pipeline(), connection.transaction():
+                await connection.execute(SQL["lock_account_shared"], {"account_id": account_id})
+                cursor = await connection.execute(SQL[statement], parameters)
+            # Not before the commit: each answer that is waited for is a round trip.
+            return await cursor.fetchall()
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """One read-only snapshot: whatever is read in it belongs together.
