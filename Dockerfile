@@ -16,8 +16,7 @@ COPY orchestration orchestration
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 
 # Where dbt and Dagster keep what they write: a volume, so that it outlives the container.
-RUN mkdir -p /data/dagster && cp orchestration/dagster.yaml /data/dagster/ \
-    && chown -R upshot:upshot /data /app
+RUN mkdir -p /data/dagster && chown -R upshot:upshot /data /app
 ENV UPSHOT_HOME=/data \
     DAGSTER_HOME=/data/dagster \
     DO_NOT_TRACK=1 \

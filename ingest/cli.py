@@ -16,7 +16,7 @@ from ingest.auth import ROLES, Identity, Role, issue_token
 from ingest.console import Console
 from ingest.demo import DEMO_ACCOUNTS
 from ingest.embedded import database_url
-from ingest.loading import Unreadable, load_files, make_demo
+from ingest.loading import Unreadable, demo_is_unfinished, load_files, make_demo
 from ingest.migrate import migrate as apply_migrations
 from ingest.problems import Problem
 from ingest.refresh import RefreshFailed, watch
@@ -138,7 +138,8 @@ def demo(
 ) -> None:
     """Make demo data: a few support organisations over the last 120 days."""
     with _database() as (settings, url):
-        if known_accounts(url, [each.account_id for each in DEMO_ACCOUNTS]):
+        known = known_accounts(url, [each.account_id for each in DEMO_ACCOUNTS])
+        if known and not demo_is_unfinished(settings):
             raise SettingsError("The demo's accounts are in this database already.")
         counts = make_demo(settings, url, Console(), sessions=sessions, seed=seed)
     typer.echo(f"{counts.created} events created; `upshot refresh` shows them in the figures.")

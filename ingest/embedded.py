@@ -22,6 +22,11 @@ def database_url(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
         yield settings.database_url
         return
+    if any(character.isspace() for character in str(settings.embedded_data)):
+        raise SettingsError(
+            f"The embedded PostgreSQL takes no folder with a space in its path "
+            f"({settings.embedded_data}): set UPSHOT_HOME to another one."
+        )
     with warnings.catch_warnings():
         # It warns of a missing XDG_RUNTIME_DIR, which it does without.
         warnings.simplefilter("ignore")

@@ -50,7 +50,7 @@ Rejected = Callable[[int, str], None]
 async def opened(settings: Settings, url: str) -> AsyncIterator[Database]:
     """A database for the time of a command."""
     database = Database(url, size=settings.pool_size)
-    await database.open()
+    await database.open(wait=True)
     try:
         yield database
     finally:
@@ -155,16 +155,43 @@ def make_demo(
     sessions: int | None = None,
     seed: int = 1,
 ) -> Counts:
-    """Fill the database with the demo's accounts."""
-    sessions = sessions or settings.demo_sessions
-    events = demo_events(now=datetime.now(UTC), sessions=sessions, seed=seed)
+    """Fill the database with the demo's accounts, or go on where that was interrupted."""
+    marker = _demo_marker(settings)
+    if marker.exists():
+        story = msgspec.json.decode(marker.read_bytes(), type=_Story)
+    else:
+        story = _Story(
+            now=datetime.now(UTC), sessions=sessions or settings.demo_sessions, seed=seed
+        )
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.write_bytes(msgspec.json.encode(story))
+    events = demo_events(now=story.now, sessions=story.sessions, seed=story.seed)
 
     async def run() -> Counts:
         async with opened(settings, url) as database:
-            with console.bar("Making demo data", sessions) as advance:
+            with console.bar("Making demo data", story.sessions) as advance:
                 return await load_demo(database, settings, events, advance=advance)
 
-    return asyncio.run(run())
+    counts = asyncio.run(run())
+    marker.unlink()
+    return counts
+
+
+class _Story(msgspec.Struct):
+    """What the demo follows from: told again, it is the same events."""
+
+    now: datetime
+    sessions: int
+    seed: int
+
+
+def demo_is_unfinished(settings: Settings) -> bool:
+    """Say whether making the demo was interrupted."""
+    return _demo_marker(settings).exists()
+
+
+def _demo_marker(settings: Settings) -> Path:
+    return settings.home / "demo-unfinished.json"
 
 
 async def load_demo(

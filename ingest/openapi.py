@@ -1,6 +1,7 @@
 """What the OpenAPI document says beyond what the handlers' types say."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
@@ -17,6 +18,7 @@ from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from ingest import __version__
 from ingest.problems import MEDIA_TYPE, ProblemDetails
+from ingest.schema import AnyEvent
 
 DESCRIPTIONS = {
     400: "Unparseable, or not in a state for this",
@@ -70,7 +72,7 @@ class BatchOperation(Operation):
             required=["id", "type", "occurred_at", "data"],
             properties={
                 "id": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID),
-                "type": Schema(type=OpenAPIType.STRING, enum=list(EVENT_TYPES)),
+                "type": Schema(type=OpenAPIType.STRING, enum=EVENT_TYPES),
                 "occurred_at": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME),
                 "data": Schema(type=OpenAPIType.OBJECT),
             },
@@ -90,18 +92,7 @@ class BatchOperation(Operation):
         )
 
 
-EVENT_TYPES = (
-    "account.upserted",
-    "user.upserted",
-    "user.erased",
-    "flow.upserted",
-    "session.started",
-    "step.visited",
-    "session.completed",
-    "session.rated",
-    "step.feedback",
-    "session.deleted",
-)
+EVENT_TYPES = [kind.__struct_config__.tag for kind in get_args(AnyEvent)]
 
 
 def openapi_config() -> OpenAPIConfig:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ingest.settings import Settings
+from ingest.settings import Settings, SettingsError
 from ingest.store.operations import libpq_variables, refresh_is_due, refresh_turn
 
 PROJECT = Path(__file__).parent.parent
@@ -14,6 +14,8 @@ PROJECT = Path(__file__).parent.parent
 
 if TYPE_CHECKING:
     from dbt.artifacts.schemas.run import RunExecutionResult
+
+LONGEST_PAUSE = 300
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of what was done, how many are done, and of how many."""
@@ -36,15 +38,19 @@ def refresh(settings: Settings, url: str, progress: Progress | None = None) -> N
 
 def watch(settings: Settings, url: str, report: Callable[[str], None]) -> None:
     """Refresh whenever there is something to do, until the process is stopped."""
+    pause = settings.refresh_seconds
     while True:
-        if refresh_is_due(url):
-            started = time.monotonic()
-            try:
+        try:
+            if refresh_is_due(url):
+                started = time.monotonic()
                 refresh(settings, url)
                 report(f"refreshed in {time.monotonic() - started:.1f} s")
-            except RefreshFailed as error:
-                report(str(error))
-        time.sleep(settings.refresh_seconds)
+            pause = settings.refresh_seconds
+        except (RefreshFailed, SettingsError) as error:
+            # The database may come back, and what fails will fail again for a while.
+            report(str(error))
+            pause = min(2 * pause, LONGEST_PAUSE)
+        time.sleep(pause)
 
 
 def _dbt(settings: Settings, url: str, progress: Progress | None) -> None:
@@ -68,8 +74,10 @@ def _dbt(settings: Settings, url: str, progress: Progress | None) -> None:
     )
     if result.success:
         return
-    if result.exception is not None:
+    if isinstance(result.exception, Exception):
         raise RefreshFailed(f"dbt stopped: {_one_line(result.exception)}")
+    if result.exception is not None:
+        raise result.exception
     results = cast("RunExecutionResult", result.result).results
     failed = [each for each in results if each.status in {"error", "fail"}]
     names = ", ".join(each.node.name for each in failed)

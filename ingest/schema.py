@@ -174,20 +174,6 @@ class SessionDeleted(In, frozen=True):
     session_id: Id
 
 
-EventData = (
-    AccountUpserted
-    | UserUpserted
-    | UserErased
-    | FlowUpserted
-    | SessionStarted
-    | StepVisited
-    | SessionCompleted
-    | SessionRated
-    | StepFeedback
-    | SessionDeleted
-)
-
-
 class Event(In, frozen=True, tag_field="type"):
     """Something that happened, with an id that counts once per account for ever."""
 

@@ -53,11 +53,14 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if mode not in {"demo", "production"}:
         raise SettingsError(f"UPSHOT_ENV is {mode!r}: it has to be demo or production.")
     port = _number(environ, "UPSHOT_PORT", 8000, highest=65_535)
+    dagster_port = _number(environ, "UPSHOT_DAGSTER_PORT", 3000, highest=65_535)
+    if port == dagster_port:
+        raise SettingsError("UPSHOT_PORT and UPSHOT_DAGSTER_PORT have to be two ports.")
     return Settings(
         home=home,
         production=mode == "production",
         port=port,
-        dagster_port=_number(environ, "UPSHOT_DAGSTER_PORT", 3000, highest=65_535),
+        dagster_port=dagster_port,
         database_url=_read(environ, "UPSHOT_DATABASE_URL", None, _database_url),
         jwt_secret=_secret(environ, home, production=mode == "production"),
         jwt_issuer=environ.get("UPSHOT_JWT_ISSUER") or "upshot",

@@ -16,7 +16,8 @@ from ingest.schema import Vote, VoteAnswer
 from ingest.store.feedback import Feedback
 
 ApiRequest = Request[Identity, None, Any]
-StepInPath = Annotated[str, PathParameter(min_length=1, max_length=200)]
+# Without NUL, which PostgreSQL does not take, and what is put in the place of invalid UTF-8.
+StepInPath = Annotated[str, PathParameter(min_length=1, max_length=200, pattern="^[^\x00\ufffd]*$")]
 
 
 class StepController(Controller):

@@ -27,7 +27,7 @@ from ingest.auth import Identity, Role, issue_token
 from ingest.console import Console
 from ingest.demo import DemoTour, demo_tour
 from ingest.embedded import database_url
-from ingest.loading import make_demo
+from ingest.loading import demo_is_unfinished, make_demo
 from ingest.migrate import migrate
 from ingest.refresh import PROJECT, refresh
 from ingest.settings import Settings, SettingsError
@@ -37,16 +37,18 @@ from ingest.store.operations import (
     known_accounts,
     libpq_variables,
     refresh_is_due,
+    without_password,
 )
 
 HOST = "127.0.0.1"
 START_SECONDS = 120
 STOP_SECONDS = 20
 TOKEN_DAYS = 30
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(Exception):
-    """Somebody asked for the end."""
+class Stopped(BaseException):
+    """Somebody asked for the end. Like KeyboardInterrupt, nobody on the way is to catch it."""
 
 
 class Program(NamedTuple):
@@ -58,7 +60,7 @@ class Program(NamedTuple):
 
 
 def run_everything(settings: Settings, console: Console) -> None:
-    """Start all of it, say where it is, and stay until SIGINT or SIGTERM.
+    """Start all of it, say where it is, and stay until SIGINT, SIGTERM or SIGHUP.
 
     Raises:
         SettingsError: a port is taken, the database cannot be used, a program did not start.
@@ -93,7 +95,7 @@ def _prepare(settings: Settings, console: Console, stack: ExitStack) -> str:
     with console.spinner(f"Starting {where}"):
         url = stack.enter_context(database_url(settings))
         migrate(url)
-    if not settings.production and is_empty(url):
+    if not settings.production and (is_empty(url) or demo_is_unfinished(settings)):
         make_demo(settings, url, console)
     if refresh_is_due(url):
         with console.steps("Building the marts") as progress:
@@ -116,14 +118,14 @@ def _refuse_taken(variable: str, port: int) -> None:
 
 @contextmanager
 def _stopping_on_signals() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into Stopped; more of them do not disturb the stopping."""
+    """Turn the first signal to stop into Stopped; more of them do not disturb the stopping."""
 
     def stop(_: int, __: FrameType | None) -> None:
         for each in before:
             signal.signal(each, signal.SIG_IGN)
         raise Stopped
 
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.signal(each, stop) for each in STOPPING}
     try:
         yield
     finally:
@@ -260,7 +262,7 @@ def _welcome(settings: Settings, url: str) -> str:
         "Upshot is running.",
         f"  API        {api}/api/v1   (described at {api}/schema)",
         f"  Dagster    http://{HOST}:{settings.dagster_port}",
-        f"  Database   {url}",
+        f"  Database   {without_password(url)}",
         f"  Logs       {settings.home / 'logs'}",
         "",
     ]

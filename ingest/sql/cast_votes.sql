@@ -38,43 +38,61 @@ judged as (
                 then 'step_not_found'
         end as refusal
     from asked
-    left join raw.sessions
-        on
+    -- One look-up each, whatever the planner thinks of the size of a group.
+    left join lateral (
+        select
+            sessions.user_id,
+            sessions.flow_id,
+            sessions.started_at
+        from raw.sessions
+        where
             sessions.account_id = %(account_id)s
-            and asked.session_id = sessions.session_id
-    left join raw.flows
-        on
+            and sessions.session_id = asked.session_id
+        limit 1
+    ) as sessions on true
+    left join lateral (
+        select flows.event_id
+        from raw.flows
+        where
             flows.account_id = %(account_id)s
-            and sessions.flow_id = flows.flow_id
-    left join raw.flow_steps
-        on
+            and flows.flow_id = sessions.flow_id
+        limit 1
+    ) as flows on true
+    left join lateral (
+        select flow_steps.event_id
+        from raw.flow_steps
+        where
             flow_steps.account_id = %(account_id)s
-            and sessions.flow_id = flow_steps.flow_id
-            and asked.step_id = flow_steps.step_id
+            and flow_steps.flow_id = sessions.flow_id
+            and flow_steps.step_id = asked.step_id
+        limit 1
+    ) as flow_steps on true
 ),
 
 standing as (
     -- The owner's votes stand under their id and, unnamed, under the nil id.
-    select distinct on (votes.session_id, votes.step_id)
-        votes.session_id,
-        votes.step_id,
-        votes.was_helpful,
-        votes.occurred_at
+    select
+        judged.event_id,
+        latest.was_helpful,
+        latest.occurred_at
     from judged
-    inner join raw.step_feedback as votes
-        on
-            votes.account_id = %(account_id)s
-            and judged.session_id = votes.session_id
-            and judged.step_id = votes.step_id
-            and votes.user_id in (
-                judged.user_id, '00000000-0000-0000-0000-000000000000'
-            )
+    cross join
+        lateral (
+            select
+                votes.was_helpful,
+                votes.occurred_at
+            from raw.step_feedback as votes
+            where
+                votes.account_id = %(account_id)s
+                and votes.session_id = judged.session_id
+                and votes.step_id = judged.step_id
+                and votes.user_id in (
+                    judged.user_id, '00000000-0000-0000-0000-000000000000'
+                )
+            order by votes.occurred_at desc, votes.event_id desc
+            limit 1
+        ) as latest
     where judged.refusal is null
-    order by
-        votes.session_id asc,
-        votes.step_id asc,
-        votes.occurred_at desc,
-        votes.event_id desc
 ),
 
 stored as (
@@ -97,9 +115,7 @@ stored as (
         judged.occurred_at
     from judged
     left join standing
-        on
-            judged.session_id = standing.session_id
-            and judged.step_id = standing.step_id
+        on judged.event_id = standing.event_id
     where
         judged.refusal is null
         -- To withdraw where nothing stands changes nothing.
@@ -107,7 +123,7 @@ stored as (
             judged.was_helpful is not null
             or standing.was_helpful is not null
         )
-    order by judged.session_id asc, judged.step_id asc
+    order by judged.session_id asc, judged.step_id collate "C" asc
     on conflict (account_id, session_id, step_id, user_id) do update
         set
             was_helpful = excluded.was_helpful,
@@ -136,6 +152,4 @@ select
     standing.was_helpful is not null as stood
 from judged
 left join standing
-    on
-        judged.session_id = standing.session_id
-        and judged.step_id = standing.step_id
+    on judged.event_id = standing.event_id

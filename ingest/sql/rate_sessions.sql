@@ -31,10 +31,18 @@ judged as (
             when sessions.completed_at is null then 'session_not_completed'
         end as refusal
     from asked
-    left join raw.sessions
-        on
+    -- One look-up each, whatever the planner thinks of the size of a group.
+    left join lateral (
+        select
+            sessions.user_id,
+            sessions.started_at,
+            sessions.completed_at
+        from raw.sessions
+        where
             sessions.account_id = %(account_id)s
-            and asked.session_id = sessions.session_id
+            and sessions.session_id = asked.session_id
+        limit 1
+    ) as sessions on true
 ),
 
 stored as (

@@ -1,4 +1,5 @@
--- The account's zone and today, and how far the figures reach.
+-- The zone that the account's figures are in, its today, and how far the
+-- figures reach. An account that no build has seen has its zone of now.
 select
     zone.time_zone,
     (now() at time zone zone.time_zone)::date as today,
@@ -7,6 +8,11 @@ select
 from (
     select
         coalesce(
+            (
+                select data_freshness.time_zone
+                from marts.data_freshness
+                where data_freshness.account_id = %(account_id)s
+            ),
             (
                 select accounts.time_zone
                 from marts.accounts

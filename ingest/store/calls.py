@@ -121,14 +121,16 @@ async def complete_session(
         completed_at = completion.completed_at or max(now, session.started_at)
         if completed_at < session.started_at:
             raise invalid("/completed_at", "The session would be completed before its start.")
-        if session.completed_at is not None:
-            if session.outcome != completion.outcome:
-                raise AlreadyCompleted("The session was completed with another outcome.")
+        if session.outcome == completion.outcome:
             return session
+        if session.outcome is not None:
+            raise AlreadyCompleted("The session was completed with another outcome.")
         data = SessionCompleted(
             session_id=session_id, outcome=completion.outcome, completed_at=completed_at
         )
-        event = SessionCompletedEvent(id=uuid4(), occurred_at=completed_at, data=data)
+        # What is known of its end may lack the outcome: this beats it.
+        occurred_at = _after(session.completed_at, completed_at)
+        event = SessionCompletedEvent(id=uuid4(), occurred_at=occurred_at, data=data)
         await _apply(connection, who, event, now)
         return await _find_session(connection, who, session_id)
 
@@ -192,8 +194,8 @@ async def _judging(
     database: Database, who: Identity, session_id: UUID
 ) -> AsyncIterator[Connection]:
     async with database.writing(who.account_id) as connection:
-        key = {"account_id": who.account_id, "session_id": session_id}
-        await connection.execute(SQL["lock_session"], key)
+        sessions = {"account_id": who.account_id, "session_ids": [session_id]}
+        await connection.execute(SQL["lock_sessions"], sessions)
         yield connection
 
 

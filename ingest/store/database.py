@@ -19,8 +19,13 @@ POOL_TIMEOUT_SECONDS = 5.0
 WAITING_PER_CONNECTION = 20
 
 
-async def _use_utc(connection: Connection) -> None:
+async def _configure(connection: Connection) -> None:
     await connection.execute("set time zone 'UTC'")
+    # Whoever waits for a lock keeps a connection that others want.
+    await connection.execute("set lock_timeout = '2s'")
+    # All that is asked for has an index. A plan made while a table was new and empty would
+    # otherwise go on reading all of it until it is analysed.
+    await connection.execute("set enable_seqscan = off")
     await connection.commit()
 
 
@@ -28,6 +33,7 @@ class Database:
     """A pool of connections to one PostgreSQL."""
 
     def __init__(self, url: str, *, size: int) -> None:
+        self._url = url
         self._pool = AsyncConnectionPool(
             url,
             min_size=min(2, size),
@@ -36,14 +42,22 @@ class Database:
             # Unbounded by default: overload would be suffered instead of refused.
             max_waiting=size * WAITING_PER_CONNECTION,
             kwargs={"application_name": "upshot"},
-            configure=_use_utc,
+            configure=_configure,
             open=False,
         )
         self._time_zones: frozenset[str] = frozenset()
 
-    async def open(self) -> None:
-        """Connect; a database that is away now may come back: readiness tells."""
-        await self._pool.open()
+    async def open(self, *, wait: bool = False) -> None:
+        """Connect; a database that is away now may come back: readiness tells.
+
+        Raises:
+            Unavailable: it is to wait for a connection, and there is none.
+        """
+        try:
+            await self._pool.open(wait=wait, timeout=POOL_TIMEOUT_SECONDS)
+        except PoolTimeout:
+            await self._pool.close()
+            raise Unavailable("The database cannot be reached.") from None
 
     async def close(self) -> None:
         await self._pool.close()
@@ -68,14 +82,21 @@ class Database:
     async def write_at_once(
         self, account_id: UUID, statement: str, parameters: dict[str, Any]
     ) -> list[tuple[Any, ...]]:
-        """Run one statement in a transaction of its own, in one round trip; return its rows.
+        """Run one statement about sessions in one round trip, and return its rows.
+
+        Args:
+            account_id: whose rows it writes.
+            statement: its name.
+            parameters: with the `session_ids` that it judges.
 
         Raises:
             Unavailable: as `writing` does.
         """
+        parameters = parameters | {"account_id": account_id}
         async with self._connected() as connection:
             async with connection.pipeline(), connection.transaction():
-                await connection.execute(SQL["lock_account_shared"], {"account_id": account_id})
+                await connection.execute(SQL["lock_account_shared"], parameters)
+                await connection.execute(SQL["lock_sessions"], parameters)
                 cursor = await connection.execute(SQL[statement], parameters)
             # Not before the commit: each answer that is waited for is a round trip.
             return await cursor.fetchall()
@@ -91,6 +112,7 @@ class Database:
         """
         async with self._connected() as connection, connection.transaction():
             await connection.execute("set transaction isolation level repeatable read, read only")
+            await connection.execute(SQL["lock_marts"])
             yield connection
 
     async def time_zones(self) -> frozenset[str]:
@@ -103,10 +125,14 @@ class Database:
 
     async def check(self) -> None:
         """Raise Unavailable unless the database answers and is migrated."""
-        async with self._connected() as connection:
-            row = await (
-                await connection.execute("select to_regclass('raw.changes') is not null")
-            ).fetchone()
+        # On a connection of its own: the pool may be busy with what one account waits for.
+        try:
+            async with await AsyncConnection.connect(self._url, connect_timeout=5) as connection:
+                row = await (
+                    await connection.execute("select to_regclass('raw.changes') is not null")
+                ).fetchone()
+        except psycopg.OperationalError as error:
+            raise Unavailable("The database cannot be reached.") from error
         if row != (True,):
             raise Unavailable("The database is not migrated: run `upshot migrate`.")
 

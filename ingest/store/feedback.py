@@ -17,7 +17,8 @@ from ingest.store.database import Database
 from ingest.store.groups import GroupCommit
 
 LARGEST_GROUP = 128
-MOST_WAITING = 1_000
+MOST_WAITING = 2_000
+MOST_WAITING_PER_ACCOUNT = 512
 
 REASONS = {
     "session_not_found": "There is no such session.",
@@ -60,12 +61,14 @@ class Feedback:
             key=lambda asked: asked.session_id,
             largest=LARGEST_GROUP,
             most_waiting=MOST_WAITING,
+            most_waiting_per_account=MOST_WAITING_PER_ACCOUNT,
         )
         self._votes: GroupCommit[AskedVote, bool] = GroupCommit(
             self._vote,
             key=lambda asked: (asked.session_id, asked.step_id),
             largest=LARGEST_GROUP,
             most_waiting=MOST_WAITING,
+            most_waiting_per_account=MOST_WAITING_PER_ACCOUNT,
         )
 
     async def rate(
@@ -166,7 +169,7 @@ class Feedback:
         self, statement: str, account_id: UUID, asked: Sequence[AskedRating | AskedVote]
     ) -> list[Row]:
         items = Jsonb(asked, dumps=msgspec.json.encode)
-        parameters = {"account_id": account_id, "items": items}
+        parameters = {"session_ids": [each.session_id for each in asked], "items": items}
         rows = await self._database.write_at_once(account_id, statement, parameters)
         by_event = {row[0]: row for row in rows}
         return [by_event[each.event_id] for each in asked]

@@ -31,6 +31,7 @@ class GroupCommit(Generic[Item, Answer]):
         key: Callable[[Item], Hashable],
         largest: int,
         most_waiting: int,
+        most_waiting_per_account: int,
     ) -> None:
         """Prepare for items.
 
@@ -39,11 +40,13 @@ class GroupCommit(Generic[Item, Answer]):
             key: no two items of the same key come into one group.
             largest: the most items of a group.
             most_waiting: how many may wait, of all accounts, before another is refused.
+            most_waiting_per_account: how many of one, so that it harms only itself.
         """
         self._run = run
         self._key = key
         self._largest = largest
         self._most_waiting = most_waiting
+        self._most_per_account = most_waiting_per_account
         self._queues: dict[UUID, list[_Waiting[Item, Answer]]] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._waiting = 0
@@ -54,12 +57,12 @@ class GroupCommit(Generic[Item, Answer]):
         Raises:
             Problem: that of the item; Unavailable when too many wait.
         """
-        if self._waiting >= self._most_waiting:
+        queue = self._queues.get(account_id)
+        if self._waiting >= self._most_waiting or len(queue or ()) >= self._most_per_account:
             raise Unavailable("Too many requests wait for the database.")
         waiting: _Waiting[Item, Answer] = _Waiting(item, asyncio.get_running_loop().create_future())
         self._waiting += 1
         try:
-            queue = self._queues.get(account_id)
             if queue is not None:
                 # Its worker is away with a group, and will look again.
                 queue.append(waiting)

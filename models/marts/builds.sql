@@ -49,11 +49,24 @@ received as (
 
 newest_per_account as (
     select
-        account_id,
+        received.account_id,
         now() as as_of,
-        max(received_at) as data_through
+        max(received.received_at) as data_through
     from received
-    group by account_id
+    group by received.account_id
+),
+
+-- With the zone that the days of this build are in: a change of it shows when
+-- the days have changed.
+zoned as (
+    select
+        newest_per_account.account_id,
+        newest_per_account.as_of,
+        newest_per_account.data_through,
+        coalesce(accounts.time_zone, 'UTC') as time_zone
+    from newest_per_account
+    left join accounts
+        on newest_per_account.account_id = accounts.account_id
 )
 
-select * from newest_per_account
+select * from zoned

@@ -14,5 +14,6 @@ with builds as (
 select
     account_id,
     as_of,
-    data_through
+    data_through,
+    time_zone
 from builds
