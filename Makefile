@@ -1,12 +1,12 @@
 # make up    run Upshot with demo data      make check  lint, types, SQL style
 # make test  check, then every test         make lock   renew the pinned requirements
-# make soak  the property tests for longer
+# make soak  the property tests for longer  make bench  how fast events come in
 
 PYTHON ?= python3
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: up test soak check lock clean
+.PHONY: up test soak bench check lock clean
 
 up: .venv/runtime
 	@exec $(BIN)/upshot up
@@ -16,6 +16,9 @@ test: check
 
 soak: .venv/dev
 	UPSHOT_EXAMPLES=10000 $(BIN)/pytest tests/ingest/test_raw_state.py
+
+bench: .venv/dev
+	$(BIN)/python tests/bench/bench_ingest.py
 
 check: .venv/dev
 	$(BIN)/ruff check .

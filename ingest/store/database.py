@@ -1,9 +1,11 @@
 """Connections: the pool, its transactions, and what a failing database means to a caller."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import psycopg
 from psycopg import AsyncConnection
@@ -46,6 +48,9 @@ class Database:
             open=False,
         )
         self._time_zones: frozenset[str] = frozenset()
+        self._most_per_account = max(1, size // 2)
+        # As long as somebody of the account is there.
+        self._turns: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
 
     async def open(self, *, wait: bool = False) -> None:
         """Connect; a database that is away now may come back: readiness tells.
@@ -75,7 +80,11 @@ class Database:
 
         """
         lock = SQL["lock_account_alone" if alone else "lock_account_shared"]
-        async with self._connected() as connection, connection.transaction():
+        async with (
+            self._turn(account_id),
+            self._connected() as connection,
+            connection.transaction(),
+        ):
             await connection.execute(lock, {"account_id": account_id})
             yield connection
 
@@ -93,7 +102,7 @@ class Database:
             Unavailable: as `writing` does.
         """
         parameters = parameters | {"account_id": account_id}
-        async with self._connected() as connection:
+        async with self._turn(account_id), self._connected() as connection:
             async with connection.pipeline(), connection.transaction():
                 await connection.execute(SQL["lock_account_shared"], parameters)
                 await connection.execute(SQL["lock_sessions"], parameters)
@@ -135,6 +144,21 @@ class Database:
             raise Unavailable("The database cannot be reached.") from error
         if row != (True,):
             raise Unavailable("The database is not migrated: run `upshot migrate`.")
+
+    @asynccontextmanager
+    async def _turn(self, account_id: UUID) -> AsyncIterator[None]:
+        """At most half of the connections write for one account: it may be held up alone."""
+        turns = self._turns.get(account_id)
+        if turns is None:
+            turns = self._turns[account_id] = asyncio.Semaphore(self._most_per_account)
+        try:
+            await asyncio.wait_for(turns.acquire(), POOL_TIMEOUT_SECONDS)
+        except TimeoutError:
+            raise Unavailable("Too many requests of this account wait for the database.") from None
+        try:
+            yield
+        finally:
+            turns.release()
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:

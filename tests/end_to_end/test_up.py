@@ -176,7 +176,7 @@ def test_start_rate_read_back_stop_and_start_again(environment: dict[str, str]) 
 
         assert launch_from_the_page(first) == "SUCCESS"
 
-    with up(environment, signal.SIGTERM) as second:
+    with up(environment, signal.SIGHUP) as second:
         assert paste(flow_line)["total_ratings"] == body["total_ratings"]
         assert paste(second.lines_to_paste()[1])["session_id"] != session
 

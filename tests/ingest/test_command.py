@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import os
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +17,7 @@ from conftest import BIN, Upshot
 from ingest.auth import read_token
 from ingest.problems import Unauthorized
 from ingest.settings import read_settings
-from ingest.store.operations import libpq_variables
+from ingest.store.operations import libpq_variables, without_password
 
 ACCOUNT = str(uuid4())
 SECRET = "s" * 40
@@ -65,6 +67,8 @@ def test_every_command_explains_itself(upshot: Upshot) -> None:
         ({"UPSHOT_DATABASE_URL": "postgresql://[bad"}, "database cannot be used"),
         ({"UPSHOT_DATABASE_URL": "postgresql://127.0.0.1:1/x"}, "database cannot be used"),
         ({"UPSHOT_HOME": "/dev/null/home"}, "UPSHOT_HOME"),
+        ({"UPSHOT_HOME": "/tmp/upshot with a space"}, "UPSHOT_HOME"),
+        ({"UPSHOT_PORT": "3000"}, "UPSHOT_DAGSTER_PORT"),
         ({"UPSHOT_JWT_SECRET": "short"}, "UPSHOT_JWT_SECRET"),
         ({"UPSHOT_ENV": "live"}, "UPSHOT_ENV"),
         ({"UPSHOT_ENV": "production"}, "UPSHOT_JWT_SECRET"),
@@ -260,6 +264,33 @@ def test_the_demo_is_made_once(upshot: Upshot, database_url: str) -> None:
     first = upshot("demo", "--sessions", "60", database=database_url)
     assert re.match(r"\d+ events created", first.stdout), first.stderr
     assert_one_sentence(upshot("demo", database=database_url), "already")
+
+
+def test_a_demo_that_was_interrupted_goes_on(
+    upshot: Upshot, database_url: str, tmp_path: Path
+) -> None:
+    home: Any = {"UPSHOT_HOME": str(tmp_path)}
+    command = [str(BIN / "upshot"), "demo", "--sessions", "3000"]
+    environment = os.environ | home | {"UPSHOT_DATABASE_URL": database_url}
+    with (
+        subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process,
+        psycopg.connect(database_url, autocommit=True) as connection,
+    ):
+        while connection.execute("select count(*) > 500 from raw.events").fetchone() != (True,):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+        again = upshot("demo", database=database_url, **home)
+        assert again.returncode == 0, again.stderr
+        started = "select count(*) from raw.sessions where started_at is not null"
+        assert connection.execute(started).fetchone() == (3000,)
+    assert_one_sentence(upshot("demo", database=database_url, **home), "already")
+
+
+def test_a_password_is_not_shown() -> None:
+    shown = without_password("postgresql://me:secret@db:5432/upshot?sslmode=require")
+    assert shown == "postgresql://me:***@db:5432/upshot?sslmode=require"
 
 
 def test_env_is_what_a_shell_and_libpq_read(upshot: Upshot, database_url: str) -> None:

@@ -137,6 +137,20 @@ def test_completion_waits_for_the_start(api: Api) -> None:
     assert (session.status_code, session.json()["outcome"]) == (201, "workaround")
 
 
+def test_an_outcome_can_be_said_of_a_session_that_ended_without_one(api: Api) -> None:
+    session_id = start(api, started_at=hours_ago(2)).json()["session_id"]
+    event = {
+        "id": str(uuid4()),
+        "type": "session.completed",
+        "occurred_at": hours_ago(1),
+        "data": {"session_id": session_id},
+    }
+    assert api.post_events([event]).status_code == 200
+    answer = complete(api, session_id, outcome="escalated")
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "escalated")
+    assert complete(api, session_id).status_code == 409
+
+
 # --- voting ---------------------------------------------------------------------------------------
 
 
@@ -190,6 +204,15 @@ def test_a_click_beats_a_vote_that_a_fast_clock_dated_ahead(api: Api, session_id
 def test_a_step_id_may_hold_any_character(api: Api, session_id: str) -> None:
     answer = vote(api, session_id, "schritt%20%C3%BC%3F")
     assert (answer.status_code, answer.json()["step_id"]) == (201, "schritt ü?")
+
+
+@pytest.mark.parametrize("step_id", ["a%00b", "%ff"])
+def test_a_step_id_that_no_database_can_hold_is_refused(
+    api: Api, session_id: str, step_id: str
+) -> None:
+    assert vote(api, session_id, step_id).status_code == 422
+    address = f"/steps/{step_id}/feedback?session_id={session_id}"
+    assert api("DELETE", address, user_id=ENGINEER).status_code == 422
 
 
 # --- naming ---------------------------------------------------------------------------------------
