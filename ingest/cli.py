@@ -17,11 +17,11 @@ from ingest.console import Console
 from ingest.demo import DEMO_ACCOUNTS
 from ingest.embedded import database_url
 from ingest.loading import Unreadable, demo_is_unfinished, load_files, make_demo
-from ingest.migrate import migrate as apply_migrations
 from ingest.problems import Problem
 from ingest.refresh import RefreshFailed, watch
 from ingest.refresh import refresh as build_marts
 from ingest.settings import Settings, SettingsError, read_settings
+from ingest.store.migrate import migrate as apply_migrations
 from ingest.store.operations import known_accounts, libpq_variables
 from ingest.up import run_everything
 

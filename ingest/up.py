@@ -28,9 +28,9 @@ from ingest.console import Console
 from ingest.demo import DemoTour, demo_tour
 from ingest.embedded import database_url
 from ingest.loading import demo_is_unfinished, make_demo
-from ingest.migrate import migrate
 from ingest.refresh import PROJECT, refresh
 from ingest.settings import Settings, SettingsError
+from ingest.store.migrate import migrate
 from ingest.store.operations import (
     find_unrated_session,
     is_empty,

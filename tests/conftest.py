@@ -22,8 +22,8 @@ import uvicorn
 
 from ingest.app import create_app
 from ingest.auth import Identity, Role, issue_token
-from ingest.migrate import migrate
 from ingest.settings import Settings, read_settings
+from ingest.store.migrate import migrate
 from ingest.store.operations import libpq_variables
 
 REPOSITORY = Path(__file__).parent.parent

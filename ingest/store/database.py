@@ -22,12 +22,7 @@ WAITING_PER_CONNECTION = 20
 
 
 async def _configure(connection: Connection) -> None:
-    await connection.execute("set time zone 'UTC'")
-    # Whoever waits for a lock keeps a connection that others want.
-    await connection.execute("set lock_timeout = '2s'")
-    # All that is asked for has an index. A plan made while a table was new and empty would
-    # otherwise go on reading all of it until it is analysed.
-    await connection.execute("set enable_seqscan = off")
+    await connection.execute(SQL["configure_connection"])
     await connection.commit()
 
 
@@ -120,7 +115,7 @@ class Database:
 
         """
         async with self._connected() as connection, connection.transaction():
-            await connection.execute("set transaction isolation level repeatable read, read only")
+            await connection.execute(SQL["begin_snapshot"])
             await connection.execute(SQL["lock_marts"])
             yield connection
 
@@ -137,9 +132,7 @@ class Database:
         # On a connection of its own: the pool may be busy with what one account waits for.
         try:
             async with await AsyncConnection.connect(self._url, connect_timeout=5) as connection:
-                row = await (
-                    await connection.execute("select to_regclass('raw.changes') is not null")
-                ).fetchone()
+                row = await (await connection.execute(SQL["is_migrated"])).fetchone()
         except psycopg.OperationalError as error:
             raise Unavailable("The database cannot be reached.") from error
         if row != (True,):
@@ -168,7 +161,7 @@ class Database:
         except (PoolTimeout, TooManyRequests):
             raise Unavailable("Too many requests wait for the database.") from None
         except (UndefinedTable, InvalidSchemaName) as error:
-            if "marts." in str(error):
+            if "marts" in str(error):
                 raise MartsNotBuilt(
                     "The figures have not been computed yet: run `upshot refresh`."
                 ) from error

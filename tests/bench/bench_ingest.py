@@ -32,8 +32,8 @@ from rich.progress import track
 from rich.table import Table
 
 from ingest.auth import Identity, issue_token
-from ingest.migrate import migrate
 from ingest.settings import read_settings
+from ingest.store.migrate import migrate
 
 HERE = Path(__file__).parent
 ACCOUNT = UUID(int=1)

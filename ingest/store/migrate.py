@@ -8,8 +8,9 @@ import psycopg
 import yoyo  # type: ignore[import-untyped]  # it has none
 
 from ingest.settings import SettingsError
+from ingest.store.statements import SQL
 
-MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
 def migrate(url: str) -> list[str]:
@@ -24,7 +25,7 @@ def migrate(url: str) -> list[str]:
     logging.getLogger("yoyo").setLevel(logging.WARNING)
     try:
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("select pg_advisory_lock(hashtextextended('upshot migrate', 0))")
+            connection.execute(SQL["lock_migrations"])
             return _apply(url)
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         reason = str(error).strip().splitlines()[0]

@@ -1,0 +1,1 @@
+select to_regclass('raw.changes') is not null
