@@ -1,5 +1,6 @@
 """Bad requests: every error is a problem, and none of them is ours."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,9 @@ import httpx
 import jwt
 import pytest
 from conftest import Api
+
+from ingest.auth import Identity, issue_token, read_token
+from ingest.problems import Unauthorized
 
 RATE = f"/sessions/{uuid4()}/rate"
 
@@ -146,6 +150,17 @@ def test_a_faulty_token_is_401(api: Api) -> None:
         if answer.status_code != 401:
             accepted.append(fault)
     assert accepted == []
+
+
+def test_a_token_that_was_good_expires(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though its signature is not checked twice."""
+    monkeypatch.setattr("ingest.auth.LEEWAY", timedelta(0))
+    who = Identity(user_id=uuid4(), account_id=api.account_id, role="engineer")
+    token = issue_token(api.settings, who, timedelta(seconds=2))
+    assert read_token(api.settings, token) == who
+    time.sleep(2.1)
+    with pytest.raises(Unauthorized):
+        read_token(api.settings, token)
 
 
 def test_another_scheme_than_bearer_is_401(api: Api) -> None:
