@@ -67,9 +67,9 @@ create table raw.sessions (
     started_event_id uuid,
     started_occurred_at timestamptz,
     started_received_at timestamptz,
-    -- Everyone whom a start has named as the session's user, where that was
-    -- more than one person: the erasure of any of them erases the session.
-    named_user_ids uuid[],
+    -- Everyone whom an event named as the session's user, votes aside: the
+    -- erasure of any of them erases the session.
+    named_user_ids uuid[] not null default '{}',
     outcome text
     check (outcome in ('resolved', 'escalated', 'workaround', 'unresolved')),
     completed_at timestamptz,

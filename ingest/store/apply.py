@@ -5,7 +5,7 @@ key, the greatest (`occurred_at`, event id), and what was erased stays erased. A
 kind go in one statement, in the order of their keys, so that writers do not deadlock.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -64,6 +64,13 @@ _KINDS = (
     ),
 )
 
+_OF_A_SESSION = (
+    SessionStartedEvent,
+    StepVisitedEvent,
+    SessionCompletedEvent,
+    SessionRatedEvent,
+)
+
 
 def need_alone(events: Iterable[AnyEvent]) -> bool:
     """Say whether these events have to run while nobody else writes the account."""
@@ -96,6 +103,9 @@ async def apply(
     living, touched = await _erase(connection, events, common, alone=alone)
     if await _upsert_accounts(connection, living, common):
         touched.add(None)
+    for batch in _rounds(_naming(living), lambda data: (data.session_id,)):
+        items = Jsonb([_row(event) for event in batch], dumps=msgspec.json.encode)
+        await connection.execute(SQL["name_session_users"], common | {"items": items})
     for kind in _KINDS:
         own = [event for event in living if isinstance(event, kind.event)]
         for batch in _rounds(own, kind.key):
@@ -105,6 +115,17 @@ async def apply(
     touched |= {event.data.session_id for event in living if hasattr(event.data, "session_id")}
     if touched:
         await connection.execute(SQL["log_changes"], common | {"session_ids": list(touched)})
+
+
+def _naming(events: Sequence[AnyEvent], users: Container[UUID] | None = None) -> list[Any]:
+    """Return the events that name a session's user, of these users if given."""
+    return [
+        event
+        for event in events
+        if isinstance(event, _OF_A_SESSION)
+        and event.data.user_id is not None
+        and (users is None or event.data.user_id in users)
+    ]
 
 
 def _row(event: AnyEvent) -> dict[str, Any]:
@@ -151,8 +172,8 @@ async def _erase(
 ) -> tuple[list[AnyEvent], set[UUID | None]]:
     """Carry out erasures; return the events about what is left, and the sessions touched.
 
-    A session goes with any user whom one of its starts ever named, or its visits and comments
-    would stay or go depending on which start came first.
+    A session goes with any user whom one of its events ever named, or what others say of it
+    would stay or go depending on which event came first. A vote is its user's alone.
     """
     named_sessions = {
         event.data.session_id for event in events if hasattr(event.data, "session_id")
@@ -169,11 +190,7 @@ async def _erase(
     users = {event.data.user_id for event in events if isinstance(event, UserErasedEvent)}
     gone_users = users | {subject for kind, subject in erased if kind == "user"}
     sessions = {event.data.session_id for event in events if isinstance(event, SessionDeletedEvent)}
-    sessions |= {
-        event.data.session_id
-        for event in events
-        if isinstance(event, SessionStartedEvent) and event.data.user_id in gone_users
-    }
+    sessions |= {event.data.session_id for event in _naming(events, gone_users)}
     users -= {subject for kind, subject in erased if kind == "user"}
     touched: set[UUID | None] = set()
     if users or sessions:

@@ -217,7 +217,7 @@ def rows_of(events: Sequence[Happened]) -> Rows:
             "flow_id",
             "step_id",
         ),
-        "sessions": sessions_of(of("session.started"), of("session.completed")),
+        "sessions": sessions_of(of("session.started"), of("session.completed"), living),
         "step_visits": latest(
             (
                 row(event, "session_id", "step_id", visited_at=event.occurred_at)
@@ -257,10 +257,15 @@ def erased_by(events: Sequence[Happened]) -> set[tuple[str, UUID]]:
         event.data["session_id"]
         for event in events
         # Whoever was ever named as its user takes a session along.
-        if event.type == "session.deleted"
-        or (event.type == "session.started" and event.data["user_id"] in users)
+        if event.type == "session.deleted" or (names_user(event) in users)
     }
     return {("user", each) for each in users} | {("session", each) for each in sessions}
+
+
+def names_user(event: Happened) -> UUID | None:
+    """Return whom the event names as its session's user; a vote is its user's alone."""
+    of_session = {"session.started", "step.visited", "session.completed", "session.rated"}
+    return event.data.get("user_id") if event.type in of_session else None
 
 
 def is_about(event: Happened, erased: set[tuple[str, UUID]]) -> bool:
@@ -285,14 +290,17 @@ def latest(rows: Iterable[Row], *key: str) -> list[Row]:
     return list({tuple(each[column] for column in key): each for each in rows}.values())
 
 
-def sessions_of(starts: Sequence[Happened], completions: Sequence[Happened]) -> list[Row]:
+def sessions_of(
+    starts: Sequence[Happened], completions: Sequence[Happened], events: Sequence[Happened]
+) -> list[Row]:
     started = {event.data["session_id"]: event for event in starts}
     completed = {event.data["session_id"]: event for event in completions}
     named: dict[UUID, set[UUID]] = defaultdict(set)
-    for event in starts:
-        named[event.data["session_id"]].add(event.data["user_id"])
+    for event in events:
+        if user_id := names_user(event):
+            named[event.data["session_id"]].add(user_id)
     rows = []
-    for session_id in started.keys() | completed.keys():
+    for session_id in started.keys() | completed.keys() | set(named):
         start, end = started.get(session_id), completed.get(session_id)
         users = named[session_id]
         rows.append(
@@ -303,7 +311,7 @@ def sessions_of(starts: Sequence[Happened], completions: Sequence[Happened]) -> 
                 "started_at": start and start.data.get("started_at", start.occurred_at),
                 "started_event_id": start and start.id,
                 "started_occurred_at": start and start.occurred_at,
-                "named_user_ids": sorted(users) if len(users) > 1 else None,
+                "named_user_ids": sorted(users),
                 "outcome": end and end.data.get("outcome"),
                 "completed_at": end and end.data.get("completed_at", end.occurred_at),
                 "completed_event_id": end and end.id,
@@ -520,21 +528,26 @@ class Control(NamedTuple):
     [
         # Whichever comes in last stands.
         *(Control(kind, name, LATEST, "true") for name, kind in LATEST_WINS.items()),
-        Control(STARTED, STARTS, "start.occurred_at desc nulls last", "start.received_at desc"),
+        Control(STARTED, STARTS, "stored.started_event_id is null", "true"),
         Control(COMPLETED, COMPLETIONS, "stored.completed_event_id is null", "true"),
         # Of events at the same moment the one that comes in first stands.
         *(
             Control(kind, name, LATEST, "excluded.occurred_at > stored.occurred_at")
             for name, kind in LATEST_WINS.items()
         ),
-        Control(STARTED, STARTS, "start.event_id desc", "start.received_at"),
         # The same in any order, and wrong: only the rules in plain Python can tell.
         Control("session.rated", "upsert_session_ratings", "< ( stored.", "> (stored."),
         Control(COMPLETED, COMPLETIONS, "item.outcome,", "'resolved',"),
         # Erasures that are not final, or miss something.
         Control(STARTED, "read_erasures", "account_id = %(account_id)s", "false"),
-        Control(STARTED, "sessions_of_users", "or named_user_ids && %(user_ids)s", ""),
-        Control(STARTED, STARTS, "|| excluded.user_id", "|| stored.user_id"),
+        Control(STARTED, "sessions_of_users", "named_user_ids &&", "array[user_id] &&"),
+        Control(STARTED, "name_session_users", "|| excluded.", "|| stored."),
+        Control(
+            "session.rated",
+            "name_session_users",
+            "array[item.user_id]",
+            "array[%(account_id)s::uuid]",
+        ),
         Control("user.upserted", "delete_users", "raw.users where", "raw.users where false and"),
         Control("step.feedback", "delete_users", "feedback where", "feedback where false and"),
         Control("step.visited", "delete_sessions", "visits where", "visits where false and"),
