@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -159,10 +159,15 @@ class Bench:
         return figures | {"api_cpu": api_cpu, "database_cpu": database_cpu}
 
     def cpu(self, api: psutil.Process) -> tuple[float, float]:
+        """Seconds that the API and all of PostgreSQL have spent; who has ended counts too."""
         server = psutil.Process(self.postmaster)
-        times = [each.cpu_times() for each in (server, *server.children())]
-        spent = api.cpu_times()
-        return spent.user + spent.system, sum(each.user + each.system for each in times)
+        own, spent = server.cpu_times(), api.cpu_times()
+        database = own.user + own.system + own.children_user + own.children_system
+        for backend in server.children():
+            with suppress(psutil.NoSuchProcess):
+                times = backend.cpu_times()
+                database += times.user + times.system
+        return spent.user + spent.system, database
 
     def pgbench(self, kind: str, clients: int) -> Figures:
         script = Path(self.home) / f"{kind}.sql"
