@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from io import BufferedReader
 from itertools import groupby, islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -232,7 +232,7 @@ async def _take_patiently(
 @contextmanager
 def _open(path: Path, name: str) -> Iterator[BufferedReader]:
     if path == STDIN:
-        yield sys.stdin.buffer  # type: ignore[misc]
+        yield cast("BufferedReader", sys.stdin.buffer)
         return
     try:
         file = path.open("rb")

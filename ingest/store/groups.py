@@ -79,10 +79,11 @@ class GroupCommit(Generic[Item, Answer]):
         queue = self._queues[account_id]
         while queue:
             group = self._take_group(queue)
+            answers: Sequence[Answer | Exception]
             try:
                 answers = await self._run(account_id, [waiting.item for waiting in group])
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait get it
-                answers = [error] * len(group)  # type: ignore[list-item]
+                answers = [error] * len(group)
             for waiting, answer in zip(group, answers, strict=True):
                 if waiting.answer.done():
                     continue  # whoever waited has gone
