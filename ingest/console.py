@@ -31,6 +31,7 @@ class Console:
     @contextmanager
     def bar(self, title: str, total: int | None) -> Iterator[Advance]:
         """A bar that is advanced by what is done; without a total, a count."""
+        self._begin(title)
         columns: tuple[ProgressColumn, ...] = (
             (BarColumn(), TaskProgressColumn(), MofNCompleteColumn())
             if total
@@ -39,11 +40,11 @@ class Console:
         with self._progress(*columns) as progress:
             task = progress.add_task(title, total=total)
             yield lambda amount: progress.update(task, advance=amount)
-        self._done(title)
 
     @contextmanager
     def steps(self, title: str) -> Iterator[Callable[[str, int, int], None]]:
         """A bar that is told the name of each step, how many are done, and of how many."""
+        self._begin(title)
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[step]}"))
         with self._progress(*columns) as progress:
             task = progress.add_task(title, total=None, step="")
@@ -53,15 +54,19 @@ class Console:
 
             yield report
             progress.update(task, step="")
-        self._done(title)
 
     @contextmanager
     def spinner(self, title: str) -> Iterator[None]:
         """Something that takes a while and cannot say how far it is."""
+        self._begin(title)
         with self._progress() as progress:
             progress.add_task(title, total=None)
             yield
-        self._done(title)
+
+    def _begin(self, title: str) -> None:
+        """Where no bar moves, a line says what is going on."""
+        if not self._console.is_terminal:
+            self.say(f"{title} ...")
 
     def _progress(self, *columns: ProgressColumn) -> Progress:
         return Progress(
@@ -72,7 +77,3 @@ class Console:
             console=self._console,
             disable=not self._console.is_terminal,
         )
-
-    def _done(self, title: str) -> None:
-        if not self._console.is_terminal:
-            self.say(title)
