@@ -1,5 +1,6 @@
 """The figures of a team, an engineer and a flow, in the shapes of the first front end."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -14,9 +15,8 @@ from ingest.figures import average, average_minutes, rate
 from ingest.openapi import problems
 from ingest.problems import FlowNotFound, invalid
 from ingest.schema import Out
-from ingest.store import reads
-from ingest.store.database import Connection, Database
-from ingest.store.reads import Clock, DayRow, Scope
+from ingest.store.corrections import DayRow, FlowRow
+from ingest.store.reads import Moment, Reads
 
 Period = Literal["7d", "30d", "90d"]
 LONGEST_WINDOW = 1_100
@@ -53,10 +53,12 @@ class Window(Out, rename={"day_from": "from", "day_to": "to"}, frozen=True):
 class Meta(Out, frozen=True):
     """How to read the figures beside it."""
 
-    as_of: datetime | None
+    as_of: datetime
     """The moment whose state the figures show."""
     data_through: datetime | None
     """When the newest event in them was received."""
+    pending: int
+    """How many sessions had changed since the last refresh, and were recomputed for this answer."""
     window: Window
     time_zone: str
     partial_day: date | None
@@ -152,6 +154,11 @@ class Asked(Struct, frozen=True, kw_only=True):
     day_from: date | None
     day_to: date | None
 
+    def days(self, today: date) -> tuple[date, date]:
+        """Return the first and the last of the days it means today; see `resolve`."""
+        window = self.resolve(today)
+        return window.day_from, window.day_to
+
     def resolve(self, today: date) -> Window:
         """Return the days it means today.
 
@@ -196,41 +203,48 @@ class AnalyticsController(Controller):
     async def team(
         self,
         request: ApiRequest,
-        database: NamedDependency[Database],
+        reads: NamedDependency[Reads],
         asked: NamedDependency[Asked],
         engineer_id: AskedEngineer = None,
     ) -> TeamAnalytics:
         """Figures of the whole account, or of one of its engineers."""
-        async with database.reading() as connection:
-            scope, meta = await _resolve(connection, request.user, asked, user_id=engineer_id)
-            days = await reads.outcomes_by_day(connection, scope)
-            return TeamAnalytics(
-                summary=_summary(days),
-                time_series=_series(days),
-                top_flows=await _top_flows(connection, scope),
-                top_engineers=await _top_engineers(connection, scope),
-                meta=meta,
-            )
+        who = request.user
+        moment, figures = await reads.account(who.account_id, asked.days, TOP, user_id=engineer_id)
+        window = asked.resolve(moment.today)
+        return TeamAnalytics(
+            summary=_summary(figures.days),
+            time_series=_series(figures.days, window),
+            top_flows=_top_flows(figures.flows),
+            top_engineers=[
+                TopEngineer(
+                    user_id=row.user_id,
+                    name=row.name,
+                    sessions=row.sessions,
+                    completion_rate=rate(row.completed, row.sessions),
+                    avg_duration_minutes=average_minutes(row.duration_microseconds, row.completed),
+                )
+                for row in figures.engineers
+            ],
+            meta=_meta(moment, window),
+        )
 
     @get("/me", operation_id="getOwnAnalytics", summary="The caller", responses=problems())
     async def me(
         self,
         request: ApiRequest,
-        database: NamedDependency[Database],
+        reads: NamedDependency[Reads],
         asked: NamedDependency[Asked],
     ) -> OwnAnalytics:
         """Figures of the caller's own sessions."""
-        async with database.reading() as connection:
-            scope, meta = await _resolve(
-                connection, request.user, asked, user_id=request.user.user_id
-            )
-            days = await reads.outcomes_by_day(connection, scope)
-            return OwnAnalytics(
-                summary=_summary(days),
-                time_series=_series(days),
-                top_flows=await _top_flows(connection, scope),
-                meta=meta,
-            )
+        who = request.user
+        moment, figures = await reads.account(who.account_id, asked.days, TOP, user_id=who.user_id)
+        window = asked.resolve(moment.today)
+        return OwnAnalytics(
+            summary=_summary(figures.days),
+            time_series=_series(figures.days, window),
+            top_flows=_top_flows(figures.flows),
+            meta=_meta(moment, window),
+        )
 
     @get(
         "/flows/{flow_id:uuid}",
@@ -241,25 +255,23 @@ class AnalyticsController(Controller):
     async def flow(
         self,
         request: ApiRequest,
-        database: NamedDependency[Database],
+        reads: NamedDependency[Reads],
         asked: NamedDependency[Asked],
         flow_id: FromPath[UUID],
     ) -> FlowAnalytics:
         """Figures of a flow, the votes on its steps, and its newest comments of all time."""
-        account_id = request.user.account_id
-        async with database.reading() as connection:
-            scope, meta = await _resolve(connection, request.user, asked, flow_id=flow_id)
-            if not await reads.flow_is_known(connection, account_id, flow_id):
-                raise FlowNotFound("There is no such flow.")
-            days = await reads.outcomes_by_day(connection, scope)
-            ratings = await reads.ratings_of_flow(connection, scope)
-            steps = await reads.step_feedback_of_flow(connection, scope)
-            comments = await reads.recent_comments(connection, account_id, flow_id, TOP)
+        moment, figures = await reads.flow(
+            request.user.account_id, asked.days, TOP, flow_id=flow_id
+        )
+        if not figures.is_known:
+            raise FlowNotFound("There is no such flow.")
+        window = asked.resolve(moment.today)
+        ratings = sum(day.ratings for day in figures.days)
         return FlowAnalytics(
-            summary=_summary(days),
-            avg_csat=average(ratings.rating_points, ratings.ratings),
-            total_ratings=ratings.ratings,
-            time_series=_series(days),
+            summary=_summary(figures.days),
+            avg_csat=average(sum(day.rating_points for day in figures.days), ratings),
+            total_ratings=ratings,
+            time_series=_series(figures.days, window),
             step_feedback=[
                 StepVotes(
                     node_id=step.step_id,
@@ -268,7 +280,7 @@ class AnalyticsController(Controller):
                     helpful_no=step.helpful_no,
                     helpful_rate=rate(step.helpful_yes, step.helpful_yes + step.helpful_no),
                 )
-                for step in steps
+                for step in figures.steps
             ],
             recent_comments=[
                 RecentComment(
@@ -277,41 +289,33 @@ class AnalyticsController(Controller):
                     user_name=comment.user_name,
                     created_at=comment.created_at,
                 )
-                for comment in comments
+                for comment in figures.comments
             ],
-            meta=meta,
+            meta=_meta(moment, window),
         )
 
 
-async def _resolve(
-    connection: Connection,
-    who: Identity,
-    asked: Asked,
-    *,
-    user_id: UUID | None = None,
-    flow_id: UUID | None = None,
-) -> tuple[Scope, Meta]:
-    clock: Clock = await reads.clock(connection, who.account_id)
-    window = asked.resolve(clock.today)
-    scope = Scope(
-        account_id=who.account_id,
-        day_from=window.day_from,
-        day_to=window.day_to,
-        user_id=user_id,
-        flow_id=flow_id,
-    )
-    meta = Meta(
-        as_of=clock.as_of,
-        data_through=clock.data_through,
+def _meta(moment: Moment, window: Window) -> Meta:
+    warnings = []
+    if moment.data_through is None:
+        warnings.append("Nothing has been received from this account yet.")
+    if moment.is_too_much:
+        warnings.append(
+            "So much has changed since the last refresh that all was computed from the raw events."
+            " The figures are exact; the answer took longer than usual."
+        )
+    return Meta(
+        as_of=moment.as_of,
+        data_through=moment.data_through,
+        pending=moment.sessions,
         window=window,
-        time_zone=clock.time_zone,
-        partial_day=clock.today if window.day_from <= clock.today <= window.day_to else None,
-        warnings=[] if clock.as_of else ["No event of this account has been counted yet."],
+        time_zone=moment.time_zone,
+        partial_day=moment.today if window.day_from <= moment.today <= window.day_to else None,
+        warnings=warnings,
     )
-    return scope, meta
 
 
-def _summary(days: list[DayRow]) -> Summary:
+def _summary(days: Sequence[DayRow]) -> Summary:
     """Add up the days: the summary is the sum of its series by construction."""
     sessions = sum(day.sessions for day in days)
     completed = sum(day.completed for day in days)
@@ -331,21 +335,27 @@ def _summary(days: list[DayRow]) -> Summary:
     )
 
 
-def _series(days: list[DayRow]) -> list[Day]:
+def _series(days: Sequence[DayRow], window: Window) -> list[Day]:
+    """Return every day of the window, with zeros where nothing started."""
+    found = {day.day: day for day in days}
+    length = (window.day_to - window.day_from).days + 1
+    calendar = [window.day_from + timedelta(days=each) for each in range(length)]
     return [
         Day(
-            date=day.day,
-            sessions=day.sessions,
-            resolved=day.resolved,
-            escalated=day.escalated,
-            workaround=day.workaround,
-            unresolved=day.unresolved,
+            date=day,
+            sessions=found[day].sessions,
+            resolved=found[day].resolved,
+            escalated=found[day].escalated,
+            workaround=found[day].workaround,
+            unresolved=found[day].unresolved,
         )
-        for day in days
+        if day in found
+        else Day(date=day, sessions=0, resolved=0, escalated=0, workaround=0, unresolved=0)
+        for day in calendar
     ]
 
 
-async def _top_flows(connection: Connection, scope: Scope) -> list[TopFlow]:
+def _top_flows(rows: list[FlowRow]) -> list[TopFlow]:
     return [
         TopFlow(
             tree_id=row.flow_id,
@@ -355,18 +365,5 @@ async def _top_flows(connection: Connection, scope: Scope) -> list[TopFlow]:
             avg_duration_minutes=average_minutes(row.duration_microseconds, row.completed),
             avg_csat=average(row.rating_points, row.ratings),
         )
-        for row in await reads.top_flows(connection, scope, TOP)
-    ]
-
-
-async def _top_engineers(connection: Connection, scope: Scope) -> list[TopEngineer]:
-    return [
-        TopEngineer(
-            user_id=row.user_id,
-            name=row.name,
-            sessions=row.sessions,
-            completion_rate=rate(row.completed, row.sessions),
-            avg_duration_minutes=average_minutes(row.duration_microseconds, row.completed),
-        )
-        for row in await reads.top_engineers(connection, scope, TOP)
+        for row in rows
     ]

@@ -22,6 +22,7 @@ from ingest.settings import Settings, read_settings
 from ingest.steps import StepController
 from ingest.store.database import Database
 from ingest.store.feedback import Feedback
+from ingest.store.reads import Reads
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
@@ -51,6 +52,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         ],
         dependencies={
             "database": Provide(_database, sync_to_thread=False),
+            "reads": Provide(_reads, sync_to_thread=False),
             "feedback": Provide(_feedback, sync_to_thread=False),
         },
         exception_handlers={
@@ -74,6 +76,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         await database.open()
         app.state.database = database
         app.state.feedback = Feedback(database)
+        app.state.reads = Reads(database)
         try:
             yield
         finally:
@@ -88,3 +91,8 @@ def _database(state: State) -> Database:
 def _feedback(state: State) -> Feedback:
     feedback: Feedback = state.feedback
     return feedback
+
+
+def _reads(state: State) -> Reads:
+    reads: Reads = state.reads
+    return reads

@@ -25,10 +25,11 @@ import psutil
 
 from ingest.auth import Identity, Role, issue_token
 from ingest.console import Console
+from ingest.dbt_runs import PROJECT
 from ingest.demo import DemoTour, demo_tour
 from ingest.embedded import database_url
 from ingest.loading import demo_is_unfinished, make_demo
-from ingest.refresh import PROJECT, refresh
+from ingest.refresh import build
 from ingest.settings import Settings, SettingsError
 from ingest.store.migrate import migrate
 from ingest.store.operations import (
@@ -64,7 +65,7 @@ def run_everything(settings: Settings, console: Console) -> None:
 
     Raises:
         SettingsError: a port is taken, the database cannot be used, a program did not start.
-        RefreshFailed: the marts could not be built.
+        DbtFailed: the marts could not be built.
 
     """
     _refuse_taken("UPSHOT_PORT", settings.port)
@@ -99,7 +100,7 @@ def _prepare(settings: Settings, console: Console, stack: ExitStack) -> str:
         make_demo(settings, url, console)
     if refresh_is_due(url):
         with console.steps("Building the marts") as progress:
-            refresh(settings, url, progress)
+            build(settings, url, progress)
     return url
 
 
@@ -294,7 +295,7 @@ def _tour(settings: Settings, url: str, api: str, tour: DemoTour) -> list[str]:
     lines.append(_curl(headers["team_admin"], f"{api}/api/v1/analytics/team?period=7d"))
     unrated = find_unrated_session(url, tour.account_id, tour.engineer_id)
     if unrated:
-        lines.append("  # rate a session; within a minute it is in the figures")
+        lines.append("  # rate a session; the next answer has it")
         body = '{"rating": 5, "comment": "Solved in two minutes."}'
         lines.append(_curl(headers["engineer"], f"{api}/api/v1/sessions/{unrated}/rate", body))
     lines.append("  # how a flow does, step by step, and what people say")

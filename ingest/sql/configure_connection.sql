@@ -1,8 +1,15 @@
 -- UTC: what comes out of the database is the same wherever it runs.
 -- lock_timeout: whoever waits for a lock keeps a connection that others want.
--- enable_seqscan: all that is asked for has an index; a plan made while a table
---     was new and empty would go on reading all of it until it is analysed.
+-- enable_*, max_parallel_workers_per_gather: all that is asked for has an
+--     index. Plans are made once for any account, so they would read all of a
+--     large one, or of a table that was new and empty, to find a few rows.
+-- plan_cache_mode: planning takes longer than running.
 select
     set_config('TimeZone', 'UTC', false),
     set_config('lock_timeout', '2s', false),
-    set_config('enable_seqscan', 'off', false)
+    set_config('enable_seqscan', 'off', false),
+    set_config('enable_hashjoin', 'off', false),
+    set_config('enable_mergejoin', 'off', false),
+    set_config('max_parallel_workers_per_gather', '0', false),
+    set_config('plan_cache_mode', 'force_generic_plan', false),
+    set_config('jit', 'off', false)

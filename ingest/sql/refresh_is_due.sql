@@ -1,3 +1,3 @@
 select
-    to_regclass('marts.facts') is null
+    to_regclass('live.models') is null
     or exists (select true from raw.changes)

@@ -32,7 +32,7 @@ from ingest.store.statements import SQL
 Key = tuple[Any, ...]
 
 NIL = UUID(int=0)
-"""Stands for the session's own user, whom a vote did not name."""
+"""Stands for the session's own user, whom a vote did not name; in the log, for no session."""
 
 
 class AloneNeeded(Exception):
@@ -70,6 +70,8 @@ _OF_A_SESSION = (
     SessionCompletedEvent,
     SessionRatedEvent,
 )
+
+_NAMING_NO_SESSION = (AccountUpsertedEvent, UserUpsertedEvent, FlowUpsertedEvent, UserErasedEvent)
 
 
 def need_alone(events: Iterable[AnyEvent]) -> bool:
@@ -113,6 +115,9 @@ async def apply(
             for statement in kind.statements:
                 await connection.execute(SQL[statement], common | {"items": items})
     touched |= {event.data.session_id for event in living if hasattr(event.data, "session_id")}
+    if any(isinstance(event, _NAMING_NO_SESSION) for event in events):
+        # No figure changes, but names are in the answers.
+        touched.add(NIL)
     if touched:
         await connection.execute(SQL["log_changes"], common | {"session_ids": list(touched)})
 

@@ -23,7 +23,6 @@ WAITING_PER_CONNECTION = 20
 
 async def _configure(connection: Connection) -> None:
     await connection.execute(SQL["configure_connection"])
-    await connection.commit()
 
 
 class Database:
@@ -38,7 +37,8 @@ class Database:
             timeout=POOL_TIMEOUT_SECONDS,
             # Unbounded by default: overload would be suffered instead of refused.
             max_waiting=size * WAITING_PER_CONNECTION,
-            kwargs={"application_name": "upshot"},
+            # Prepared at once: the first plan is the one for good.
+            kwargs={"application_name": "upshot", "autocommit": True, "prepare_threshold": 0},
             configure=_configure,
             open=False,
         )
@@ -107,17 +107,24 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
-        """One read-only snapshot: whatever is read in it belongs together.
+        """A connection whose statements each see what is committed when they begin.
 
         Raises:
             MartsNotBuilt: the database has no marts yet.
             Unavailable: the pool is full or the database away.
 
         """
-        async with self._connected() as connection, connection.transaction():
-            await connection.execute(SQL["begin_snapshot"])
-            await connection.execute(SQL["lock_marts"])
+        async with self._connected() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def snapshot(self, connection: Connection) -> AsyncIterator[None]:
+        """Read one snapshot from here on: whatever is read in it belongs together."""
+        async with connection.transaction():
+            async with connection.pipeline():
+                await connection.execute(SQL["begin_snapshot"])
+                await connection.execute(SQL["lock_stored"])
+            yield
 
     async def time_zones(self) -> frozenset[str]:
         """Return the names of the time zones that days can be computed in."""
@@ -161,7 +168,7 @@ class Database:
         except (PoolTimeout, TooManyRequests):
             raise Unavailable("Too many requests wait for the database.") from None
         except (UndefinedTable, InvalidSchemaName) as error:
-            if "marts" in str(error):
+            if "marts." in str(error) or "live." in str(error):
                 raise MartsNotBuilt(
                     "The figures have not been computed yet: run `upshot refresh`."
                 ) from error

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 from psycopg.pq import Conninfo
+from psycopg.rows import dict_row
 
 from ingest.settings import SettingsError
 from ingest.store.statements import SQL
@@ -73,17 +74,16 @@ def refresh_is_due(url: str) -> bool:
     return _value(url, "refresh_is_due") is True
 
 
-@contextmanager
-def refresh_turn(url: str) -> Iterator[None]:
-    """Wait for the turn to refresh and claim the change log; a block without an error clears it.
-
-    The lock is the session's, so that it goes with a process that is killed.
-    """
+def vacuum_changes(url: str) -> None:
+    """Clear away the rows that a refresh took out of the log: every read passes them."""
     with connected(url) as connection:
-        connection.execute(SQL["lock_refresh"])
-        connection.execute(SQL["claim_changes"], {"batch_id": uuid4()})
-        yield
-        connection.execute(SQL["drop_claimed_changes"])
+        connection.execute(SQL["vacuum_changes"])
+
+
+def rows_of(url: str, query: str, most: int) -> list[dict[str, Any]]:
+    """Return the first rows of a query of ours."""
+    with connected(url) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode()).fetchmany(most)
 
 
 def is_empty(url: str) -> bool:

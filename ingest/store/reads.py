@@ -1,69 +1,60 @@
-"""What the read endpoints ask of the marts: sums, from which the figures are made at the edge."""
+"""What the read endpoints ask: sums, from which the figures are made at the edge.
 
-from dataclasses import dataclass
+Whatever is read is exact at one moment: what the last refresh stored, corrected by the sessions
+that changed since. What is stored is read once and kept until something else is.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from datetime import date, datetime
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 from psycopg.rows import class_row
 
-from ingest.store.database import Connection
+from ingest.store.corrections import AccountFigures, DayRow, corrected, ranked
+from ingest.store.database import Connection, Database
 from ingest.store.statements import SQL
 
-Row = TypeVar("Row", bound=Struct)
+T = TypeVar("T", bound=Struct)
+
+MOST_CHANGES = 20_000
+"""Beyond so many changes of an account all of it is computed from raw; see read_moment.sql."""
+SPANS = (256, 64, 16, 4, 1)
+"""How many days a rollup may span; see macros/rollup.sql."""
+MOST_KEPT = 1_000
+
+Window = Callable[[date], tuple[date, date]]
+"""Given the account's today, the first and the last day that is asked for."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scope:
-    """Whose sessions, of which days: both ends of the window are in it."""
+class Moment(Struct, frozen=True, kw_only=True):
+    """Where the account's calendar is at a moment, and what its stored figures lack."""
 
-    account_id: UUID
-    day_from: date
-    day_to: date
-    user_id: UUID | None = None
-    flow_id: UUID | None = None
-
-
-class Clock(Struct, frozen=True):
+    as_of: datetime
     time_zone: str
     today: date
-    as_of: datetime | None
+    version: UUID | None
+    """Another one whenever what is stored of the account may have changed."""
     data_through: datetime | None
-
-
-class DayRow(Struct, frozen=True):
-    day: date
+    changes: int
     sessions: int
-    completed: int
-    duration_microseconds: int
-    resolved: int
-    escalated: int
-    workaround: int
-    unresolved: int
+    is_too_much: bool
+    """Whether computing everything takes less than correcting."""
+    is_renamed: bool
+    corrections: str | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is stored is the whole truth."""
+        return self.version is not None and self.changes == 0
 
 
-class FlowRow(Struct, frozen=True):
-    flow_id: UUID
-    name: str
-    sessions: int
-    completed: int
-    duration_microseconds: int
-    ratings: int
-    rating_points: int
-
-
-class EngineerRow(Struct, frozen=True):
-    user_id: UUID
-    name: str
-    sessions: int
-    completed: int
-    duration_microseconds: int
-
-
-class RatingsRow(Struct, frozen=True):
-    ratings: int
-    rating_points: int
+class RatedDayRow(DayRow, frozen=True):
+    ratings: int = 0
+    rating_points: int = 0
 
 
 class StepRow(Struct, frozen=True):
@@ -80,54 +71,138 @@ class CommentRow(Struct, frozen=True):
     created_at: datetime
 
 
-async def clock(connection: Connection, account_id: UUID) -> Clock:
-    """Return the account's zone and today, and how far its figures reach."""
-    rows = await _rows(connection, "read_clock", Clock, {"account_id": account_id})
+class FlowFigures(Struct, frozen=True):
+    """Days with a session or a rating, in no order; steps in theirs, comments newest first."""
+
+    is_known: bool
+    days: list[RatedDayRow]
+    steps: list[StepRow]
+    comments: list[CommentRow]
+
+
+class Reads:
+    """Reads figures, and keeps what is stored of them for as long as nothing else is stored."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: OrderedDict[Hashable, tuple[UUID | None, Any]] = OrderedDict()
+
+    async def account(
+        self, account_id: UUID, window: Window, most: int, *, user_id: UUID | None = None
+    ) -> tuple[Moment, AccountFigures]:
+        """Return the figures of an account, or of one engineer in it, and their moment.
+
+        Args:
+            account_id: whose.
+            window: what days they are of.
+            most: how many flows and engineers.
+            user_id: the engineer.
+        """
+        statement = "read_account" if user_id is None else "read_engineer"
+        scope = {"account_id": account_id, "user_id": user_id}
+        async with self._database.reading() as connection:
+            moment = await _moment(connection, scope, is_corrected=True)
+            days = window(moment.today)
+            # The names are kept with the figures.
+            stored = (
+                None
+                if moment.is_renamed
+                else self._find((statement, *scope.values(), *days), moment)
+            )
+            if stored is None or moment.is_too_much:
+                async with self._database.snapshot(connection):
+                    moment = await _moment(connection, scope, is_corrected=True)
+                    days = window(moment.today)
+                    stored = await _figures(
+                        connection, statement, scope, days, moment, AccountFigures
+                    )
+                if not (moment.is_too_much or moment.is_renamed):
+                    self._keep((statement, *scope.values(), *days), moment, stored)
+        if moment.corrections is not None and not moment.is_too_much:
+            stored = corrected(stored, moment.corrections, *days)
+        return moment, ranked(stored, most)
+
+    async def flow(
+        self, account_id: UUID, window: Window, most: int, *, flow_id: UUID
+    ) -> tuple[Moment, FlowFigures]:
+        """Return the figures of a flow and its newest comments, and their moment."""
+        scope = {"account_id": account_id, "flow_id": flow_id, "most": most}
+        async with self._database.reading() as connection:
+            moment = await _moment(connection, scope)
+            days = window(moment.today)
+            key = ("read_flow", *scope.values(), *days)
+            if moment.is_settled and (kept := self._find(key, moment)):
+                return moment, kept
+            async with self._database.snapshot(connection):
+                moment = await _moment(connection, scope)
+                days = window(moment.today)
+                figures = await _figures(connection, "read_flow", scope, days, moment, FlowFigures)
+        if moment.is_settled:
+            self._keep(("read_flow", *scope.values(), *days), moment, figures)
+        return moment, figures
+
+    def _find(self, key: Hashable, moment: Moment) -> Any:
+        version, figures = self._kept.get(key, (None, None))
+        if version is None or version != moment.version:
+            return None
+        self._kept.move_to_end(key)
+        return figures
+
+    def _keep(self, key: Hashable, moment: Moment, figures: Struct) -> None:
+        if moment.version is None:
+            return
+        self._kept[key] = (moment.version, figures)
+        if len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+
+
+async def _moment(
+    connection: Connection, scope: dict[str, Any], *, is_corrected: bool = False
+) -> Moment:
+    parameters = {
+        "account_id": scope["account_id"],
+        "user_id": scope.get("user_id"),
+        "most_changes": MOST_CHANGES,
+        "is_corrected": is_corrected,
+    }
+    async with connection.cursor(row_factory=class_row(Moment)) as cursor:
+        rows = await (await cursor.execute(SQL["read_moment"], parameters)).fetchall()
     return rows[0]
 
 
-async def outcomes_by_day(connection: Connection, scope: Scope) -> list[DayRow]:
-    """Return a row for every day of the window."""
-    return await _rows(connection, "outcomes_by_day", DayRow, vars(scope))
+async def _figures(
+    connection: Connection,
+    statement: str,
+    scope: dict[str, Any],
+    days: tuple[date, date],
+    moment: Moment,
+    kind: type[T],
+) -> T:
+    spans = cover(*days)
+    parameters = scope | {
+        "day_from": days[0],
+        "day_to": days[1],
+        "span_days": [span for span, _ in spans],
+        "span_from": [day for _, day in spans],
+        "from_raw": moment.is_too_much,
+    }
+    if moment.is_too_much:
+        await connection.execute(SQL["plan_for_everything"])
+    cursor = await connection.execute(SQL[statement], parameters)
+    row = await cursor.fetchone()
+    return msgspec.json.decode(cast("tuple[str]", row)[0], type=kind)
 
 
-async def top_flows(connection: Connection, scope: Scope, most: int) -> list[FlowRow]:
-    """Return the flows with most sessions in the window; ties by name, then id."""
-    return await _rows(connection, "top_flows", FlowRow, vars(scope) | {"most": most})
+def cover(day_from: date, day_to: date) -> list[tuple[int, date]]:
+    """Return the fewest spans that make up a window: how many days each has, and its first.
 
-
-async def top_engineers(connection: Connection, scope: Scope, most: int) -> list[EngineerRow]:
-    """Return the engineers with most sessions in the window; ties by name, then id."""
-    return await _rows(connection, "top_engineers", EngineerRow, vars(scope) | {"most": most})
-
-
-async def flow_is_known(connection: Connection, account_id: UUID, flow_id: UUID) -> bool:
-    """Say whether the account has named the flow, or has sessions of it."""
-    key = {"account_id": account_id, "flow_id": flow_id}
-    row = await (await connection.execute(SQL["flow_is_known"], key)).fetchone()
-    return row == (True,)
-
-
-async def ratings_of_flow(connection: Connection, scope: Scope) -> RatingsRow:
-    """Return the ratings given in the window."""
-    return (await _rows(connection, "ratings_of_flow", RatingsRow, vars(scope)))[0]
-
-
-async def step_feedback_of_flow(connection: Connection, scope: Scope) -> list[StepRow]:
-    """Return the flow's steps in their order, with the votes last cast in the window."""
-    return await _rows(connection, "step_feedback_of_flow", StepRow, vars(scope))
-
-
-async def recent_comments(
-    connection: Connection, account_id: UUID, flow_id: UUID, most: int
-) -> list[CommentRow]:
-    """Return the flow's newest comments, of whatever day."""
-    key = {"account_id": account_id, "flow_id": flow_id, "most": most}
-    return await _rows(connection, "recent_comments", CommentRow, key)
-
-
-async def _rows(
-    connection: Connection, statement: str, kind: type[Row], parameters: dict[str, object]
-) -> list[Row]:
-    async with connection.cursor(row_factory=class_row(kind)) as cursor:
-        return await (await cursor.execute(SQL[statement], parameters)).fetchall()
+    >>> for span in cover(date(2026, 3, 1), date(2026, 3, 7)): print(*span)
+    """
+    # toordinal() counts from 1 at 0001-01-01, the rollups from 0.
+    first, end = day_from.toordinal() - 1, day_to.toordinal()
+    spans = []
+    while first < end:
+        span = next(each for each in SPANS if first % each == 0 and first + each <= end)
+        spans.append((span, date.fromordinal(first + 1)))
+        first += span
+    return spans

@@ -1,3 +1,5 @@
+{{ config(indexes=[{'columns': ['account_id', 'user_id', 'day']}]) }}
+
 with facts as (
     select * from {{ ref('facts') }}
 ),

@@ -1,1 +1,3 @@
-{{ leaderboard('user_id') }}
+{{ config(materialized='view') }}
+
+{{ leaderboard(ref('engineer_rollups'), 'user_id') }}

@@ -2,10 +2,6 @@
 -- of these columns: each measure is an integer to add up, never a count of
 -- rows and never a float.
 
--- The build notes up to when it has data before it reads any. What it claims
--- is then in the facts:
--- depends_on: {{ ref('builds') }}
-
 with sessions as (
     select * from {{ ref('stg_raw__sessions') }}
 ),

@@ -1,1 +1,3 @@
-{{ leaderboard('flow_id') }}
+{{ config(materialized='view') }}
+
+{{ leaderboard(ref('flow_rollups'), 'flow_id') }}

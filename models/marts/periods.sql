@@ -1,29 +1,17 @@
-with builds as (
-    select * from {{ ref('builds') }}
+{{ config(materialized='view') }}
+
+with freshness as (
+    select * from {{ ref('data_freshness') }}
 ),
 
-accounts as (
-    select * from {{ ref('stg_raw__accounts') }}
-),
-
--- The build's own instant, not now(): every mart of a build then agrees on
--- which day is today, also when midnight passes in between.
-todays as (
-    select
-        builds.account_id,
-        {{ local_day('builds.as_of', 'accounts.time_zone') }} as today
-    from builds
-    left join accounts
-        on builds.account_id = accounts.account_id
-),
-
+-- Today is the moment's: a period moves at the account's midnight.
 windows as (
     select
-        todays.account_id,
+        freshness.account_id,
         lengths.period,
-        todays.today - lengths.days + 1 as day_from,
-        todays.today as day_to
-    from todays
+        freshness.today - lengths.days + 1 as day_from,
+        freshness.today as day_to
+    from freshness
     cross join (
         values
         ('7d', 7),

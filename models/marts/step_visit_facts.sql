@@ -4,11 +4,12 @@ with visits as (
     select * from {{ ref('stg_raw__step_visits') }}
 ),
 
--- The session as facts has it, not as raw has it by now: whether it counts as
--- completed is then the same in both, also when it is completed during the
--- build. And as facts is built after builds, so is this.
-facts as (
-    select * from {{ ref('facts') }}
+sessions as (
+    select * from {{ ref('stg_raw__sessions') }}
+),
+
+accounts as (
+    select * from {{ ref('stg_raw__accounts') }}
 ),
 
 -- However often a session came back to a step, it reached it once.
@@ -45,20 +46,25 @@ measured as (
         ranked.account_id,
         ranked.session_id,
         ranked.step_id,
-        facts.flow_id,
+        sessions.flow_id,
 
         ---------- the visit, on the day the session started
-        facts.day,
+        {{ local_day('sessions.started_at', 'accounts.time_zone') }} as day,
         1 as visits,
         case
-            when facts.completed = 0 and ranked.steps_from_the_end = 1 then 1
+            when
+                sessions.completed_at is null
+                and ranked.steps_from_the_end = 1
+                then 1
             else 0
         end as drop_offs
     from ranked
-    inner join facts
+    inner join sessions
         on
-            ranked.account_id = facts.account_id
-            and ranked.session_id = facts.session_id
+            ranked.account_id = sessions.account_id
+            and ranked.session_id = sessions.session_id
+    left join accounts
+        on ranked.account_id = accounts.account_id
 )
 
 select * from measured

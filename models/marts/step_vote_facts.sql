@@ -4,10 +4,8 @@ with feedback as (
     select * from {{ ref('stg_raw__step_feedback') }}
 ),
 
--- The session as facts has it, not as raw has it by now: one flow and one user
--- in both. And as facts is built after builds, so is this.
-facts as (
-    select * from {{ ref('facts') }}
+sessions as (
+    select * from {{ ref('stg_raw__sessions') }}
 ),
 
 accounts as (
@@ -19,16 +17,16 @@ votes as (
         feedback.account_id,
         feedback.session_id,
         feedback.step_id,
-        coalesce(feedback.user_id, facts.user_id) as user_id,
-        facts.flow_id,
+        coalesce(feedback.user_id, sessions.user_id) as user_id,
+        sessions.flow_id,
         feedback.was_helpful,
         feedback.occurred_at,
         feedback.event_id
     from feedback
-    inner join facts
+    inner join sessions
         on
-            feedback.account_id = facts.account_id
-            and feedback.session_id = facts.session_id
+            feedback.account_id = sessions.account_id
+            and feedback.session_id = sessions.session_id
 ),
 
 -- One person may have voted under their own id and as "the session's user".

@@ -1,8 +1,4 @@
-"""What the assets need, and how they run."""
-
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""What the assets and sensors need, and how they run."""
 
 import dagster as dg
 import psycopg
@@ -10,22 +6,14 @@ from dagster_dbt import DbtCliResource
 
 from orchestration.dbt_project import DBT_EXECUTABLE, dbt_project, warehouse_credentials
 
-TRY_LOCK = "select pg_try_advisory_lock(hashtextextended('upshot refresh', 0))"
-WAIT_FOR_LOCK = "select pg_advisory_lock(hashtextextended('upshot refresh', 0))"
+OLDEST_CHANGE = "select extract(epoch from now() - min(received_at))::float from raw.changes"
 
 
-class RefreshLock(dg.ConfigurableResource["RefreshLock"]):
-    """Lets one refresh into a warehouse at a time, whoever starts it.
+class ChangeLog(dg.ConfigurableResource["ChangeLog"]):
+    """What was written and is in no stored mart yet: raw.changes of the warehouse."""
 
-    It is PostgreSQL's, not Dagster's: `upshot refresh` takes the same one, and
-    it ends with its connection, however that ends. dbt holds the connection's
-    socket too, as its standard input, which it never reads. Otherwise `kill -9`
-    would end the lock with the run, while dbt went on without it.
-    """
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        log = dg.get_dagster_logger()
+    def waiting_seconds(self) -> float:
+        """Return for how long its oldest change has been waiting; 0 when it is empty."""
         warehouse = warehouse_credentials(dbt_project).to_dict(omit_none=True)
         with psycopg.connect(
             host=warehouse["host"],
@@ -33,26 +21,11 @@ class RefreshLock(dg.ConfigurableResource["RefreshLock"]):
             user=warehouse["user"],
             password=warehouse["password"] or None,
             dbname=warehouse["database"],
-            application_name="upshot refresh lock",
+            application_name="upshot sensor",
             autocommit=True,
         ) as connection:
-            if connection.execute(TRY_LOCK).fetchone() != (True,):
-                log.info("Another refresh is running. This one waits until it has ended.")
-                connection.execute(WAIT_FOR_LOCK)
-            with _inherited_as_stdin(connection.fileno()):
-                yield
-
-
-@contextmanager
-def _inherited_as_stdin(file_descriptor: int) -> Iterator[None]:
-    """Hand an open file to the processes that start meanwhile."""
-    stdin = os.dup(0)
-    os.dup2(file_descriptor, 0)
-    try:
-        yield
-    finally:
-        os.dup2(stdin, 0)
-        os.close(stdin)
+            row = connection.execute(OLDEST_CHANGE).fetchone()
+        return (row[0] if row else None) or 0.0
 
 
 @dg.definitions
@@ -66,7 +39,7 @@ def resources() -> dg.Definitions:
                 # says is in the run's own log.
                 global_config_flags=["--log-level-file", "none"],
             ),
-            "refresh_lock": RefreshLock(),
+            "change_log": ChangeLog(),
         },
         # A run is one call of dbt: a process for each step only costs time.
         executor=dg.in_process_executor,

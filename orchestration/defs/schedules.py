@@ -1,14 +1,9 @@
-"""When what runs."""
+"""What runs by the clock: tests, which find what nobody wrote, and new days."""
 
 import dagster as dg
 
-from orchestration.defs.warehouse import warehouse
-
-refresh = dg.define_asset_job(
-    "refresh",
-    description="Build and test every table: `dbt build`.",
-    selection=dg.AssetSelection.assets(warehouse) | dg.AssetSelection.checks(warehouse),
-)
+from orchestration.defs.jobs import check, refresh
+from orchestration.defs.unfinished import has_unfinished_run
 
 
 @dg.schedule(
@@ -20,15 +15,17 @@ refresh = dg.define_asset_job(
 def refresh_schedule(
     context: dg.ScheduleEvaluationContext,
 ) -> dg.RunRequest | dg.SkipReason:
-    """Refresh every quarter of an hour, unless the last refresh still runs."""
-    unfinished = dg.RunsFilter(
-        job_name=refresh.name,
-        statuses=[
-            dg.DagsterRunStatus.QUEUED,
-            dg.DagsterRunStatus.STARTING,
-            dg.DagsterRunStatus.STARTED,
-        ],
-    )
-    if context.instance.get_runs_count(unfinished):
+    """Refresh and test every quarter of an hour, unless the last refresh still runs."""
+    if has_unfinished_run(context.instance, refresh.name):
         return dg.SkipReason("The last refresh has not ended yet.")
     return dg.RunRequest()
+
+
+check_schedule = dg.ScheduleDefinition(
+    name="check_schedule",
+    description="Compare some accounts with raw, every hour.",
+    job=check,
+    cron_schedule="7 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)

@@ -15,7 +15,6 @@ from dagster_dbt import (
 )
 
 from orchestration.dbt_project import copy_partial_parse, dbt_project
-from orchestration.defs.resources import RefreshLock
 
 
 class FolderTranslator(DagsterDbtTranslator):
@@ -49,11 +48,9 @@ raw_tables = [
     dagster_dbt_translator=translator,
     name="warehouse",
 )
-def warehouse(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, refresh_lock: RefreshLock
-) -> Iterator[Any]:
+def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     # By default every run leaves a folder of artifacts in target/ for ever.
-    with refresh_lock.held(), TemporaryDirectory(prefix="upshot-refresh-") as target:
+    with TemporaryDirectory(prefix="upshot-refresh-") as target:
         copy_partial_parse(dbt_project, Path(target))
         yield from dbt.cli(
             # Unit tests try the SQL on rows of their own: a matter of its

@@ -25,6 +25,4 @@ unmatched as (
         or facts.sessions <> 1
 )
 
-select *
-from unmatched
-where {{ is_settled('unmatched') }}
+select * from unmatched

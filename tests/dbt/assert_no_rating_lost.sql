@@ -27,6 +27,4 @@ unmatched as (
     where ratings.rating is distinct from rated_facts.rating_points
 )
 
-select *
-from unmatched
-where {{ is_settled('unmatched') }}
+select * from unmatched

@@ -31,6 +31,4 @@ unmatched as (
         or facts.visits <> 1
 )
 
-select *
-from unmatched
-where {{ is_settled('unmatched') }}
+select * from unmatched

@@ -64,6 +64,4 @@ unmatched as (
         is distinct from facts.helpful_no
 )
 
-select *
-from unmatched
-where {{ is_settled('unmatched') }}
+select * from unmatched

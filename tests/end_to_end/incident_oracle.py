@@ -18,13 +18,13 @@ How the log is read, one incident a session:
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from math import floor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -44,6 +44,19 @@ Answer = dict[str, Any]
 """A part of the API's JSON, without the ids that the log does not have."""
 
 _UNKNOWN = "?"
+
+
+class Counted(Protocol):
+    """What the figures count."""
+
+    @property
+    def started_on(self) -> date: ...
+    @property
+    def completed_at(self) -> datetime | None: ...
+    @property
+    def outcome(self) -> str | None: ...
+    @property
+    def duration(self) -> timedelta | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +194,7 @@ def average_minutes(durations: Iterable[timedelta]) -> float:
     return half_up(sum(minutes, Fraction(0)) / len(minutes), 1) if minutes else 0.0
 
 
-def totals(sessions: Iterable[Session]) -> Answer:
+def totals(sessions: Iterable[Counted]) -> Answer:
     """Return the figures that summaries and rows of a top 10 share."""
     started = list(sessions)
     durations = [session.duration for session in started if session.duration is not None]
@@ -192,12 +205,12 @@ def totals(sessions: Iterable[Session]) -> Answer:
     }
 
 
-def outcome_counts(sessions: Iterable[Session]) -> Answer:
+def outcome_counts(sessions: Iterable[Counted]) -> Answer:
     counts = Counter(session.outcome for session in sessions)
     return {outcome: counts[outcome] for outcome in OUTCOMES}
 
 
-def summary(sessions: list[Session]) -> Answer:
+def summary(sessions: Sequence[Counted]) -> Answer:
     figures = totals(sessions)
     return {
         "total_sessions": figures.pop("sessions"),
@@ -207,9 +220,9 @@ def summary(sessions: list[Session]) -> Answer:
     }
 
 
-def time_series(sessions: list[Session], window: Window) -> list[Answer]:
+def time_series(sessions: Iterable[Counted], window: Window) -> list[Answer]:
     """Return a row for every day: the sessions that started then, and how those turned out."""
-    by_day: dict[date, list[Session]] = {day: [] for day in window.days}
+    by_day: dict[date, list[Counted]] = {day: [] for day in window.days}
     for session in sessions:
         by_day[session.started_on].append(session)
     return [

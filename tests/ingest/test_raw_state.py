@@ -9,7 +9,7 @@ import asyncio
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.rows import dict_row
+from raw_oracle import NIL, Happened, Rows, facts_by_session, in_order, rows_of, wire, zone_of
 
 from ingest.events import Sender, take
 from ingest.settings import Settings
@@ -40,7 +41,6 @@ MOMENTS = [NOW - timedelta(hours=hours, microseconds=hours) for hours in (1, 2, 
 ZONES = ["UTC", "Europe/Berlin", "Pacific/Kiritimati"]
 OUTCOMES = ["resolved", "escalated", "workaround", "unresolved"]
 TITLES = ["Old", "New"]
-NIL = UUID(int=0)
 
 EXAMPLES = int(os.environ.get("UPSHOT_EXAMPLES", "60"))
 SETTINGS = settings(
@@ -51,15 +51,6 @@ SETTINGS = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-
-
-class Happened(NamedTuple):
-    """An event, of whatever account it is sent to."""
-
-    type: str
-    occurred_at: datetime
-    data: dict[str, Any]
-    id: UUID
 
 
 class Delivery(NamedTuple):
@@ -187,162 +178,6 @@ def deliveries(draw: st.DrawFn, *kinds: str) -> Delivery:
     return Delivery(events, batches)
 
 
-# --- what the rules ask for ----------------------------------------------------------------------
-
-Row = dict[str, Any]
-Rows = dict[str, list[Row]]
-
-
-def rows_of(events: Sequence[Happened]) -> Rows:
-    """Return every raw table as the events leave it, by the rules alone."""
-    erased = erased_by(events)
-    living = sorted(
-        (event for event in events if not is_about(event, erased)),
-        key=lambda event: (event.occurred_at, event.id),
-    )
-
-    def of(kind: str) -> list[Happened]:
-        return [event for event in living if event.type == kind]
-
-    flows = of("flow.upserted")
-    rows = {
-        "accounts": latest(row(event, "name", "time_zone") for event in of("account.upserted")),
-        "users": latest(
-            (row(event, "user_id", "name", "role") for event in of("user.upserted")), "user_id"
-        ),
-        "flows": latest((row(event, "flow_id", "name") for event in flows), "flow_id"),
-        # Of a step that a flow no longer has, its last naming.
-        "flow_steps": latest(
-            (row(event, "flow_id") | step for event in flows for step in event.data["steps"]),
-            "flow_id",
-            "step_id",
-        ),
-        "sessions": sessions_of(of("session.started"), of("session.completed"), living),
-        "step_visits": latest(
-            (
-                row(event, "session_id", "step_id", visited_at=event.occurred_at)
-                for event in of("step.visited")
-            ),
-            "session_id",
-            "step_id",
-            "visited_at",
-        ),
-        # The first stands: the latest of a time that runs backwards.
-        "session_ratings": latest(
-            (
-                row(event, "session_id", "rating", comment=None)
-                for event in reversed(of("session.rated"))
-            ),
-            "session_id",
-        ),
-        "step_feedback": latest(
-            (
-                row(event, "session_id", "step_id", "was_helpful")
-                | {"user_id": event.data.get("user_id") or NIL}
-                for event in of("step.feedback")
-            ),
-            "session_id",
-            "step_id",
-            "user_id",
-        ),
-        "events": [{"event_id": event_id} for event_id in {event.id for event in events}],
-        "erasures": [{"kind": kind, "subject_id": subject} for kind, subject in erased],
-    }
-    return in_order(rows)
-
-
-def erased_by(events: Sequence[Happened]) -> set[tuple[str, UUID]]:
-    users = {event.data["user_id"] for event in events if event.type == "user.erased"}
-    sessions = {
-        event.data["session_id"]
-        for event in events
-        # Whoever was ever named as its user takes a session along.
-        if event.type == "session.deleted" or (names_user(event) in users)
-    }
-    return {("user", each) for each in users} | {("session", each) for each in sessions}
-
-
-def names_user(event: Happened) -> UUID | None:
-    """Return whom the event names as its session's user; a vote is its user's alone."""
-    of_session = {"session.started", "step.visited", "session.completed", "session.rated"}
-    return event.data.get("user_id") if event.type in of_session else None
-
-
-def is_about(event: Happened, erased: set[tuple[str, UUID]]) -> bool:
-    """Say whether the event tells of somebody or something erased."""
-    of_user = event.type in {"user.upserted", "step.feedback"}
-    return ("session", event.data.get("session_id")) in erased or (
-        of_user and ("user", event.data.get("user_id")) in erased
-    )
-
-
-def row(event: Happened, *fields: str, **defaults: object) -> Row:
-    return {
-        **{field: event.data[field] for field in fields},
-        **{field: event.data.get(field, default) for field, default in defaults.items()},
-        "event_id": event.id,
-        "occurred_at": event.occurred_at,
-    }
-
-
-def latest(rows: Iterable[Row], *key: str) -> list[Row]:
-    """Return the last row of every key."""
-    return list({tuple(each[column] for column in key): each for each in rows}.values())
-
-
-def sessions_of(
-    starts: Sequence[Happened], completions: Sequence[Happened], events: Sequence[Happened]
-) -> list[Row]:
-    started = {event.data["session_id"]: event for event in starts}
-    completed = {event.data["session_id"]: event for event in completions}
-    named: dict[UUID, set[UUID]] = defaultdict(set)
-    for event in events:
-        if user_id := names_user(event):
-            named[event.data["session_id"]].add(user_id)
-    rows = []
-    for session_id in started.keys() | completed.keys() | set(named):
-        start, end = started.get(session_id), completed.get(session_id)
-        users = named[session_id]
-        rows.append(
-            {
-                "session_id": session_id,
-                "flow_id": start and start.data["flow_id"],
-                "user_id": start and start.data["user_id"],
-                "started_at": start and start.data.get("started_at", start.occurred_at),
-                "started_event_id": start and start.id,
-                "started_occurred_at": start and start.occurred_at,
-                "named_user_ids": sorted(users),
-                "outcome": end and end.data.get("outcome"),
-                "completed_at": end and end.data.get("completed_at", end.occurred_at),
-                "completed_event_id": end and end.id,
-                "completed_occurred_at": end and end.occurred_at,
-            }
-        )
-    return rows
-
-
-def in_order(rows: Rows) -> Rows:
-    """Without empty tables; rows and their columns in an order of their own."""
-    return {
-        table: sorted((dict(sorted(row.items())) for row in rows[table]), key=repr)
-        for table in sorted(rows)
-        if rows[table]
-    }
-
-
-def facts_by_session(rows: Rows) -> dict[UUID, list[Any]]:
-    facts: dict[UUID, list[Any]] = defaultdict(list)
-    for table in ("sessions", "step_visits", "session_ratings", "step_feedback"):
-        for row in rows.get(table, []):
-            facts[row["session_id"]].append((table, row))
-    return facts
-
-
-def zone_of(rows: Rows) -> str:
-    zones = [row["time_zone"] for row in rows.get("accounts", [])]
-    return zones[0] if zones else "UTC"
-
-
 # --- the real thing ------------------------------------------------------------------------------
 
 
@@ -372,7 +207,7 @@ class Warehouse:
 
     def send(self, account_id: UUID, batch: Sequence[Happened], now: datetime) -> list[str]:
         """Take a batch in; return the result of each item."""
-        items = [msgspec.json.encode(_wire(event, account_id)) for event in batch]
+        items = [msgspec.json.encode(wire(event, account_id)) for event in batch]
         sender = Sender(account_id=account_id)
         answer = self._loop.run(take(self._database, self._settings, sender, items, now=now))
         # Not a difference in the rows: a statement that cannot be carried out is no control.
@@ -405,13 +240,6 @@ class Warehouse:
         return logged
 
 
-def _wire(event: Happened, account_id: UUID) -> dict[str, Any]:
-    data = event.data
-    if event.type == "account.upserted":
-        data = {**data, "account_id": account_id}
-    return {**event._asdict(), "data": data}
-
-
 @pytest.fixture(scope="module")
 def warehouse(new_database: Callable[[], str], base_settings: Settings) -> Iterator[Warehouse]:
     made = Warehouse(new_database(), base_settings)
@@ -422,7 +250,8 @@ def warehouse(new_database: Callable[[], str], base_settings: Settings) -> Itera
 def check_delivery(warehouse: Warehouse, delivery: Delivery) -> None:
     """Assert that the delivery leaves the rows it has to, in an account of its own.
 
-    And that each batch logged the sessions it changed, once, and no session it does not name.
+    And that each batch logged the sessions it changed, once, and no session it does not name; nil
+    for a name that changed.
     """
     account_id = uuid4()
     came: list[Happened] = []
@@ -457,7 +286,14 @@ def _expected_changes(
     }
     if zone_of(before) != zone_of(after):
         least.add(None)
+    if any(
+        before.get(table) != after.get(table)
+        for table in ("accounts", "users", "flows", "flow_steps")
+    ):
+        least.add(NIL)
     named = {event.data["session_id"] for event in fresh if "session_id" in event.data}
+    if len(named) < len(fresh):
+        named.add(NIL)
     return least, least | named
 
 

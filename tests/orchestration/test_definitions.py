@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 from dagster_dbt import DbtProject
 
@@ -56,7 +57,7 @@ def test_every_source_is_an_asset_that_dagster_does_not_build(
     definitions: dg.Definitions, manifest: Any
 ) -> None:
     sources = {
-        f"raw/{source['name']}": ("raw", source["description"])
+        f"{source['source_name']}/{source['name']}": (source["source_name"], source["description"])
         for source in manifest["sources"].values()
     }
     graph = definitions.resolve_asset_graph()
@@ -112,6 +113,59 @@ def test_refreshes_do_not_queue_up_behind_a_slow_one(
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         instance.add_run(dg.DagsterRun(job_name="refresh", status=status))
         tick = schedule.evaluate_tick(dg.build_schedule_context(instance))
+
+    assert runs == len(tick.run_requests or [])
+
+
+def test_exactness_is_checked_every_hour(definitions: dg.Definitions) -> None:
+    check = definitions.resolve_job_def("check").asset_layer
+    models = {key.asset_key for key in check.asset_graph.asset_check_keys}
+
+    assert set() == set(check.selected_asset_keys)
+    assert {"marts/facts", "marts/account_days", "marts/flow_rollups"} <= names(models)
+    assert all(key.name.startswith("exact_") for key in check.asset_graph.asset_check_keys)
+    schedule = definitions.resolve_schedule_def("check_schedule")
+    assert ("check", dg.DefaultScheduleStatus.RUNNING) == (
+        schedule.job_name,
+        schedule.default_status,
+    )
+
+
+@pytest.mark.parametrize(
+    ("waited", "status", "runs"),
+    [
+        ("0 s", None, 0),
+        ("30 s", None, 0),
+        ("70 s", None, 1),
+        ("70 s", dg.DagsterRunStatus.FAILURE, 1),
+        ("70 s", dg.DagsterRunStatus.STARTED, 0),
+        ("70 s", dg.DagsterRunStatus.STARTING, 0),
+    ],
+)
+def test_a_change_that_waited_for_a_minute_starts_a_refresh(
+    definitions: dg.Definitions,
+    database_url: str,
+    tmp_path: Path,
+    waited: str,
+    status: dg.DagsterRunStatus | None,
+    runs: int,
+) -> None:
+    sensor = definitions.resolve_sensor_def("change_log_sensor")
+    assert dg.DefaultSensorStatus.RUNNING == sensor.default_status
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "insert into raw.changes (account_id, session_id, received_at)"
+            " values (gen_random_uuid(), gen_random_uuid(), now() - %s::interval),"
+            " (gen_random_uuid(), gen_random_uuid(), now())",
+            [waited],
+        )
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        if status:
+            instance.add_run(dg.DagsterRun(job_name="refresh", status=status))
+        from orchestration.defs.resources import ChangeLog  # noqa: PLC0415 - as above
+
+        context = dg.build_sensor_context(instance, resources={"change_log": ChangeLog()})
+        tick = sensor.evaluate_tick(context)
 
     assert runs == len(tick.run_requests or [])
 

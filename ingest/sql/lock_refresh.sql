@@ -1,1 +1,0 @@
-select pg_advisory_lock(hashtextextended('upshot refresh', 0))

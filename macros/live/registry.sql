@@ -1,0 +1,117 @@
+{#
+    The registry: what each live model was when it was last built. The refresh
+    works by it alone, so it takes the definitions that are served, whatever
+    the project says by now and whichever part of it is being built.
+#}
+
+
+{# Makes schema live, where nobody but these macros writes. #}
+{% macro create_live_schema() -%}
+    {%- set found = run_query(
+        "select
+            to_regclass('raw.changes') is not null as raw,
+            to_regclass('live.models') is not null as live"
+    ).rows[0] -%}
+    {%- if not found['raw'] -%}
+        {{ exceptions.raise_compiler_error(
+            'The database is not migrated: run `upshot migrate`.'
+        ) }}
+    {%- elif not found['live'] -%}
+        {%- do run_query(live_schema_script()) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro live_schema_script() -%}
+create schema if not exists live;
+
+-- One row per live model. definition: what live_definition() says of it.
+-- depth: 0 reads staging, any other one more than the deepest that it reads.
+-- rebuilt_by: the dbt invocation that last computed all of it.
+create table if not exists live.models (
+    model text primary key,
+    depth integer not null,
+    definition jsonb not null,
+    fingerprint text not null,
+    rebuilt_by text not null
+);
+
+-- One row per account that a refresh has seen. version: another one whenever
+-- anything that is stored of the account may have changed; an answer that was
+-- computed from it with nothing pending stays true until then.
+create table if not exists live.accounts (
+    account_id uuid primary key,
+    version uuid not null,
+    data_through timestamptz not null
+);
+
+-- The pending sessions: what the change log names and no refresh has taken.
+-- An account without a session (null) stands for all that it has.
+create or replace view live.pending_sessions as
+select
+    changes.account_id,
+    changes.session_id
+from raw.changes
+where changes.session_id is not null
+union
+select
+    sessions.account_id,
+    sessions.session_id
+from raw.changes
+inner join raw.sessions
+    on changes.account_id = sessions.account_id
+where changes.session_id is null;
+
+commit
+{%- endmacro %}
+
+
+{# The registered definitions by name, those first that others read. #}
+{% macro registered_models() -%}
+    {%- do create_live_schema() -%}
+    {%- set models = {} -%}
+    {%- for row in run_query(
+        "select model, definition::text, fingerprint, rebuilt_by
+        from live.models
+        order by depth, model"
+    ).rows -%}
+        {%- set definition = fromjson(row[1]) -%}
+        {%- do definition.update({
+            'fingerprint': row[2], 'rebuilt_by': row[3],
+        }) -%}
+        {%- do models.update({row[0]: definition}) -%}
+    {%- endfor -%}
+    {{ return(models) }}
+{%- endmacro %}
+
+
+{# One refresh or rebuild at a time, whoever starts it: until the commit. #}
+{% macro lock_live() -%}
+select pg_advisory_xact_lock(hashtextextended('upshot refresh', 0))
+{%- endmacro %}
+
+
+{% macro register_model(definition) -%}
+insert into live.models as known (
+    model, depth, definition, fingerprint, rebuilt_by
+)
+select
+    '{{ definition.model }}',
+    coalesce((
+        select max(upstream.depth) + 1
+        from live.models as upstream
+        where upstream.model = any(array[
+            {%- for name in definition.reads -%}
+                '{{ name }}'{{ ', ' if not loop.last }}
+            {%- endfor -%}
+        ]::text[])
+    ), 0),
+    $definition${{ tojson(definition) }}$definition$::jsonb,
+    '{{ definition.fingerprint }}',
+    '{{ invocation_id }}'
+on conflict (model) do update set
+    depth = excluded.depth,
+    definition = excluded.definition,
+    fingerprint = excluded.fingerprint,
+    rebuilt_by = excluded.rebuilt_by
+{%- endmacro %}

@@ -1,0 +1,47 @@
+{#
+    The figures of every flow or engineer over spans of 1, 4, 16, 64 and 256
+    days, so that any window is the sum of a few rows of each. `key` is the
+    column that tells them apart. A span begins where the days since 0001-01-01
+    are a multiple of its length.
+#}
+{% macro rollup(key) -%}
+with facts as (
+    select * from {{ ref('facts') }}
+),
+
+days as (
+    {{ contributions_per_day(key) | indent(4) }}
+),
+
+summed as (
+    select
+        days.account_id,
+        spans.span_days,
+        days.day - (days.day - date '0001-01-01') % spans.span_days as day_from,
+        days.{{ key }},
+        sum(days.sessions)::bigint as sessions,
+        sum(days.completed)::bigint as completed,
+        sum(days.duration_microseconds)::bigint as duration_microseconds,
+        sum(days.resolved)::bigint as resolved,
+        sum(days.escalated)::bigint as escalated,
+        sum(days.workaround)::bigint as workaround,
+        sum(days.unresolved)::bigint as unresolved,
+        sum(days.rated)::bigint as rated,
+        sum(days.ratings)::bigint as ratings,
+        sum(days.rating_points)::bigint as rating_points,
+        sum(days.rating_1)::bigint as rating_1,
+        sum(days.rating_2)::bigint as rating_2,
+        sum(days.rating_3)::bigint as rating_3,
+        sum(days.rating_4)::bigint as rating_4,
+        sum(days.rating_5)::bigint as rating_5
+    from days
+    cross join (values (1), (4), (16), (64), (256)) as spans (span_days)
+    group by
+        days.account_id,
+        spans.span_days,
+        days.day - (days.day - date '0001-01-01') % spans.span_days,
+        days.{{ key }}
+)
+
+select * from summed
+{%- endmacro %}

@@ -1,0 +1,1 @@
+{{ rollup('user_id') }}

@@ -1,0 +1,1 @@
+{{ rollup('flow_id') }}
