@@ -1,6 +1,6 @@
 # make up    run Upshot with demo data      make check  lint, types, SQL style
 # make test  check, then every test         make lock   renew the pinned requirements
-# make soak  the property tests for longer  make bench  how fast events come in
+# make soak  what takes hours              make bench  how fast reads and writes are
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,9 +15,11 @@ test: check
 	$(BIN)/pytest
 
 soak: .venv/dev
-	UPSHOT_EXAMPLES=10000 $(BIN)/pytest tests/ingest/test_raw_state.py
+	UPSHOT_EXAMPLES=10000 $(BIN)/pytest tests/ingest/test_raw_state.py tests/end_to_end/test_exactness.py
+	UPSHOT_SOAK_SECONDS=3600 $(BIN)/pytest -s tests/soak
 
 bench: .venv/dev
+	$(BIN)/python tests/bench/bench_reads.py
 	$(BIN)/python tests/bench/bench_ingest.py
 
 check: .venv/dev
@@ -26,6 +28,7 @@ check: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar models macros tests/dbt ingest/migrations
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder ingest/sql
+	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder --config ingest/sql/.sqlfluff tests/bench/sql
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 lock:

@@ -55,8 +55,9 @@ def run_dbt(
     os.environ.update(libpq_variables(url))
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - takes a second, and few commands need it
 
-    counted = _counted(progress) if progress else None
-    result = dbtRunner(callbacks=[counted] if counted else []).invoke(
+    errors: list[str] = []
+    callbacks = [_noting(errors), *([_counted(progress)] if progress else [])]
+    result = dbtRunner(callbacks=callbacks).invoke(
         [
             *command,
             f"--project-dir={PROJECT}",
@@ -76,11 +77,23 @@ def run_dbt(
     failed = [
         _failure(each)
         for each in getattr(result.result, "results", ())
-        if each.status in {"error", "fail"}
+        # A macro that was run by itself is no node; what it said was noted.
+        if each.status in {"error", "fail"} and hasattr(each, "node")
     ]
-    names = ", ".join(each.name for each in failed) or command[0]
-    why = f": {failed[0].message}" if failed else ""
+    names = ", ".join(each.name for each in failed) or " ".join(command[:2])
+    reasons = [each.message for each in failed] or errors
+    why = f": {reasons[0]}" if reasons else ""
     raise DbtFailed(f"dbt failed at {names}{why}", failed)
+
+
+def _noting(errors: list[str]) -> Callable[[Any], None]:
+    """Return a dbt callback that keeps what is said of errors."""
+
+    def on_event(event: Any) -> None:
+        if event.info.level == "error":
+            errors.append(_one_line(event.info.msg))
+
+    return on_event
 
 
 def _failure(result: Any) -> Failure:

@@ -4,16 +4,15 @@ Every figure is a sum, so a correction is an addition: what the pending sessions
 counts once, what is stored of them minus once.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from datetime import date
-from operator import attrgetter
+from operator import add, attrgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import replace
 
 R = TypeVar("R", bound=Struct)
 UNKNOWN = "Unknown"
@@ -82,7 +81,7 @@ class Corrections(Struct, frozen=True):
     user_names: dict[UUID, str]
 
 
-OF_SESSIONS = (
+OF_DAYS = (
     "sessions",
     "completed",
     "duration_microseconds",
@@ -91,6 +90,7 @@ OF_SESSIONS = (
     "workaround",
     "unresolved",
 )
+OF_SESSIONS = ("sessions", "completed", "duration_microseconds")
 OF_RATINGS = ("ratings", "rating_points")
 
 
@@ -113,7 +113,7 @@ def corrected(
         return EngineerRow(user_id, found.user_names.get(user_id, UNKNOWN))
 
     return AccountFigures(
-        days=_add(stored.days, "day", DayRow, (started, OF_SESSIONS)),
+        days=_add(stored.days, "day", DayRow, (started, OF_DAYS)),
         flows=_add(stored.flows, "flow_id", new_flow, (started, OF_SESSIONS), (rated, OF_RATINGS)),
         engineers=_add(stored.engineers, "user_id", new_engineer, (started, OF_SESSIONS)),
     )
@@ -142,18 +142,18 @@ def _add(
 ) -> list[R]:
     """Return the rows with the named measures of the contributions added to those of their key."""
     key_of = attrgetter(key)
-    sums: dict[Hashable, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for contributions, measures in parts:
-        for each in contributions:
-            own = sums[key_of(each)]
-            for measure in measures:
-                own[measure] += getattr(each, measure)
-    if not sums:
-        return rows
     by_key = {key_of(row): row for row in rows}
-    for found, own in sums.items():
-        row = by_key.get(found) or new(found)
-        before = asdict(row)
-        added = {name: before[name] + amount for name, amount in own.items() if name in before}
-        by_key[found] = msgspec.structs.replace(row, **added)
+    for contributions, measures in parts:
+        amounts_of = attrgetter(*measures)
+        sums: dict[Hashable, tuple[int, ...]] = {}
+        for each in contributions:
+            found = key_of(each)
+            if own := sums.get(found):
+                sums[found] = tuple(map(add, own, amounts_of(each)))
+            else:
+                sums[found] = amounts_of(each)
+        for found, own in sums.items():
+            row = by_key.get(found) or new(found)
+            added = map(add, amounts_of(row), own)
+            by_key[found] = replace(row, **dict(zip(measures, added, strict=True)))
     return list(by_key.values())

@@ -44,12 +44,23 @@ class Moment(Struct, frozen=True, kw_only=True):
     is_too_much: bool
     """Whether computing everything takes less than correcting."""
     is_renamed: bool
-    corrections: str | None
 
     @property
     def is_settled(self) -> bool:
         """Whether what is stored is the whole truth."""
         return self.version is not None and self.changes == 0
+
+
+class Seen(Struct, frozen=True):
+    """Corrections, as JSON, and the state that they were read in."""
+
+    version: UUID | None
+    changes: int
+    corrections: str
+
+    def is_of(self, moment: Moment) -> bool:
+        """Say whether the moment's statement saw the same state."""
+        return (self.version, self.changes) == (moment.version, moment.changes)
 
 
 class RatedDayRow(DayRow, frozen=True):
@@ -101,25 +112,30 @@ class Reads:
         statement = "read_account" if user_id is None else "read_engineer"
         scope = {"account_id": account_id, "user_id": user_id}
         async with self._database.reading() as connection:
-            moment = await _moment(connection, scope, is_corrected=True)
+            moment = await _moment(connection, scope)
             days = window(moment.today)
-            # The names are kept with the figures.
-            stored = (
-                None
-                if moment.is_renamed
-                else self._find((statement, *scope.values(), *days), moment)
-            )
-            if stored is None or moment.is_too_much:
+            stored = self._find((statement, *scope.values(), *days), moment)
+            corrections: Seen | None = None
+            # Names are kept with the figures.
+            if moment.is_too_much or moment.is_renamed:
+                stored = None
+            elif stored is not None and moment.changes > 0:
+                corrections = await _corrections(connection, scope)
+                if not corrections.is_of(moment):
+                    stored = None
+            if stored is None:
                 async with self._database.snapshot(connection):
-                    moment = await _moment(connection, scope, is_corrected=True)
+                    moment = await _moment(connection, scope)
                     days = window(moment.today)
                     stored = await _figures(
                         connection, statement, scope, days, moment, AccountFigures
                     )
-                if not (moment.is_too_much or moment.is_renamed):
+                    is_corrected = moment.changes > 0 and not moment.is_too_much
+                    corrections = await _corrections(connection, scope) if is_corrected else None
+                if not (moment.is_renamed or moment.is_too_much):
                     self._keep((statement, *scope.values(), *days), moment, stored)
-        if moment.corrections is not None and not moment.is_too_much:
-            stored = corrected(stored, moment.corrections, *days)
+        if corrections is not None:
+            stored = corrected(stored, corrections.corrections, *days)
         return moment, ranked(stored, most)
 
     async def flow(
@@ -156,17 +172,20 @@ class Reads:
             self._kept.popitem(last=False)
 
 
-async def _moment(
-    connection: Connection, scope: dict[str, Any], *, is_corrected: bool = False
-) -> Moment:
-    parameters = {
-        "account_id": scope["account_id"],
-        "user_id": scope.get("user_id"),
-        "most_changes": MOST_CHANGES,
-        "is_corrected": is_corrected,
-    }
-    async with connection.cursor(row_factory=class_row(Moment)) as cursor:
-        rows = await (await cursor.execute(SQL["read_moment"], parameters)).fetchall()
+async def _moment(connection: Connection, scope: dict[str, Any]) -> Moment:
+    parameters = {"account_id": scope["account_id"], "most_changes": MOST_CHANGES}
+    return await _row(connection, "read_moment", parameters, Moment)
+
+
+async def _corrections(connection: Connection, scope: dict[str, Any]) -> Seen:
+    return await _row(connection, "read_corrections", scope, Seen)
+
+
+async def _row(
+    connection: Connection, statement: str, parameters: dict[str, Any], kind: type[T]
+) -> T:
+    async with connection.cursor(row_factory=class_row(kind)) as cursor:
+        rows = await (await cursor.execute(SQL[statement], parameters)).fetchall()
     return rows[0]
 
 

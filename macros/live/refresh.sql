@@ -18,12 +18,11 @@
                 and exists (select 1 from raw.changes)"
         ).columns[0].values()[0] -%}
         {%- if due -%}
-            {%- set done = run_query(
-                refresh_script(registered_models().values() | list)
-            ).rows[0] -%}
-            {%- do run_query('commit') -%}
-            {%- do log('Refreshed ' ~ done[0] ~ ' changes of ' ~ done[1]
-                ~ ' accounts', info=True) -%}
+            {%- set done = run_live_script(refresh_script) -%}
+            {%- if done -%}
+                {%- do log('Refreshed ' ~ done.rows[0][0] ~ ' changes of '
+                    ~ done.rows[0][1] ~ ' accounts', info=True) -%}
+            {%- endif -%}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

@@ -91,6 +91,27 @@ select pg_advisory_xact_lock(hashtextextended('upshot refresh', 0))
 {%- endmacro %}
 
 
+{#
+    Runs a script that `rendering` makes of the registered definitions, as one
+    transaction, and returns what its last statement gives; none if there are
+    no live models. The definitions are read under the lock, or a rebuild could
+    change them while the script waits for it. The lock is the connection's
+    until then, as dbt ends transactions as it likes.
+#}
+{% macro run_live_script(rendering, arguments=()) -%}
+    {%- set lock = "hashtextextended('upshot refresh', 0)" -%}
+    {%- do run_query('select pg_advisory_lock(' ~ lock ~ ')') -%}
+    {%- set models = registered_models().values() | list -%}
+    {%- set done = [] -%}
+    {%- if models -%}
+        {%- do done.append(run_query(rendering(models, *arguments))) -%}
+        {%- do run_query('commit') -%}
+    {%- endif -%}
+    {%- do run_query('select pg_advisory_unlock(' ~ lock ~ ')') -%}
+    {{ return(done[0] if done else none) }}
+{%- endmacro %}
+
+
 {% macro register_model(definition) -%}
 insert into live.models as known (
     model, depth, definition, fingerprint, rebuilt_by

@@ -8,11 +8,7 @@
 #}
 {% macro repair(account_id=none) -%}
     {%- do create_live_schema() -%}
-    {%- set models = registered_models().values() | list -%}
-    {%- if models -%}
-        {%- do run_query(repair_script(models, account_id)) -%}
-        {%- do run_query('commit') -%}
-    {%- endif -%}
+    {%- do run_live_script(repair_script, (account_id,)) -%}
 {%- endmacro %}
 
 
@@ -54,22 +50,24 @@ where {{ of_account(account_id) }}
         dbt run-operation forget --args '{model: <name>}'
 #}
 {% macro forget(model) -%}
-    {%- set known = registered_models().get(model) -%}
-    {%- if known is none -%}
+    {%- do create_live_schema() -%}
+    {%- do run_live_script(forget_script, (model,)) -%}
+{%- endmacro %}
+
+
+{% macro forget_script(models, name) -%}
+    {%- set known = models | selectattr('model', 'equalto', name) | list -%}
+    {%- if not known -%}
         {{ exceptions.raise_compiler_error(
-            'There is no live model ' ~ model ~ '.'
+            'There is no live model ' ~ name ~ '.'
         ) }}
     {%- endif -%}
-    {%- do run_query(lock_live()) -%}
-    {%- do run_query('drop view ' ~ known.schema ~ '.' ~ model) -%}
-    {%- for suffix in ['difference', 'pending', 'recomputed', 'resummed'] -%}
-        {%- do run_query(
-            'drop view if exists live.' ~ model ~ '__' ~ suffix
-        ) -%}
-    {%- endfor -%}
-    {%- do run_query('drop table live.' ~ model ~ '__stored') -%}
-    {%- do run_query(
-        'delete from live.models where model = ' ~ quoted(model)
-    ) -%}
-    {%- do run_query('commit') -%}
+{{ lock_live() }};
+drop view {{ known[0].schema }}.{{ name }};
+drop view if exists live.{{ name }}__difference;
+drop view if exists live.{{ name }}__pending;
+drop view if exists live.{{ name }}__recomputed;
+drop view if exists live.{{ name }}__resummed;
+drop table live.{{ name }}__stored;
+delete from live.models where model = {{ quoted(name) }}
 {%- endmacro %}

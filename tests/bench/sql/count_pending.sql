@@ -1,0 +1,3 @@
+select count(distinct session_id)
+from raw.changes
+where account_id = %(account_id)s

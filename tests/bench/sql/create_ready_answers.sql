@@ -1,0 +1,4 @@
+create table public.ready_answers (
+    account_id uuid primary key,
+    body text not null
+)

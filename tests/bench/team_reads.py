@@ -1,0 +1,172 @@
+"""The team's 90 days, read in each of the ways that are compared."""
+
+from contextlib import AsyncExitStack
+from datetime import date, datetime, time, timedelta
+from types import TracebackType
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import msgspec
+from history import LARGEST, SQL
+from psycopg import AsyncConnection
+
+from ingest.figures import average, average_minutes, rate
+from ingest.store.corrections import AccountFigures, DayRow, EngineerRow, FlowRow
+from ingest.store.database import Database
+from ingest.store.reads import Reads
+
+DAYS = 90
+TOP = 10
+OUTCOMES = ("resolved", "escalated", "workaround", "unresolved")
+
+
+class TeamReads:
+    """Connections to one database, and the largest account's window as it is today."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        zone = ZoneInfo(LARGEST.time_zone)
+        self._day_to = datetime.now(zone).date()
+        self._day_from = self._day_to - timedelta(days=DAYS - 1)
+        self._asked = {
+            "account_id": LARGEST.account_id,
+            "time_zone": LARGEST.time_zone,
+            "day_from": self._day_from,
+            "day_to": self._day_to,
+            "since": datetime.combine(self._day_from, time(), zone),
+            "until": datetime.combine(self._day_to + timedelta(days=1), time(), zone),
+        }
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self._database = Database(self._url, size=2)
+            await self._database.open(wait=True)
+            stack.push_async_callback(self._database.close)
+            self._reads = Reads(self._database)
+            # Without the readers' settings, which keep the planner to indexes: raw is read by
+            # whatever it likes.
+            self._analyst = await stack.enter_async_context(
+                await AsyncConnection.connect(self._url, autocommit=True, prepare_threshold=0)
+            )
+            await self._analyst.execute("set timezone to 'UTC'")
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def live(self) -> AccountFigures:
+        """The read that all of this is about: the store's part of `GET /analytics/team`."""
+        return await self._read(self._reads)
+
+    async def live_anew(self) -> AccountFigures:
+        """The same by someone who has kept no answer."""
+        return await self._read(Reads(self._database))
+
+    async def _read(self, reads: Reads) -> AccountFigures:
+        days = (self._day_from, self._day_to)
+        _, figures = await reads.account(LARGEST.account_id, lambda _: days, TOP)
+        return figures
+
+    async def ready(self) -> str:
+        """A row by its key, over the connections of the live read."""
+        async with self._database.reading() as connection:
+            cursor = await connection.execute(SQL["read_ready_answer"], self._asked)
+            return str(_only(await cursor.fetchone()))
+
+    async def raw(self) -> str:
+        """The same figures by hand, from raw."""
+        cursor = await self._analyst.execute(SQL["raw_team"], self._asked)
+        return str(_only(await cursor.fetchone()))
+
+    async def keep_ready_answer(self) -> int:
+        """Keep today's answer as a row, for `ready` to read; return its length."""
+        body = msgspec.json.encode(msgspec.json.decode(await self.raw())).decode()
+        await self._analyst.execute(SQL["create_ready_answers"])
+        await self._analyst.execute(SQL["keep_ready_answer"], self._asked | {"body": body})
+        return len(body)
+
+    async def check(self) -> None:
+        """Stop here unless the live read says what raw says: a wrong answer can be quick."""
+        right = msgspec.json.decode(await self.raw())
+        for read in (self.live, self.live_anew):
+            answer = self._answer(await read())
+            wrong = [part for part in right if answer[part] != right[part]]
+            if wrong:
+                raise RuntimeError(f"the live read is wrong about {', '.join(wrong)}")
+
+    async def pending(self) -> int:
+        """How many sessions of the account have changed since the last refresh."""
+        cursor = await self._analyst.execute(SQL["count_pending"], self._asked)
+        return int(_only(await cursor.fetchone()))
+
+    async def index_raw(self) -> None:
+        """Give raw what a query by hand would want of it."""
+        await self._analyst.execute(SQL["index_raw_for_windows"])
+        await self._analyst.execute(SQL["index_raw_for_rating_days"])
+
+    async def vacuum(self) -> None:
+        """Tidy up after writers."""
+        await self._analyst.execute("vacuum (analyze)")
+
+    def _answer(self, figures: AccountFigures) -> dict[str, Any]:
+        """The figures as the API answers with them."""
+        days = {day.day: day for day in figures.days}
+        sessions = sum(day.sessions for day in figures.days)
+        completed = sum(day.completed for day in figures.days)
+        answer: dict[str, Any] = msgspec.to_builtins(
+            {
+                "summary": {
+                    "total_sessions": sessions,
+                    "completed_sessions": completed,
+                    "completion_rate": rate(completed, sessions),
+                    "avg_duration_minutes": average_minutes(
+                        sum(day.duration_microseconds for day in figures.days), completed
+                    ),
+                    "outcome_breakdown": {
+                        outcome: sum(getattr(day, outcome) for day in figures.days)
+                        for outcome in OUTCOMES
+                    },
+                },
+                "time_series": [
+                    _day(date.fromordinal(number), days)
+                    for number in range(self._day_from.toordinal(), self._day_to.toordinal() + 1)
+                ],
+                "top_flows": [
+                    {"tree_id": flow.flow_id}
+                    | _worked(flow)
+                    | {"avg_csat": average(flow.rating_points, flow.ratings)}
+                    for flow in figures.flows
+                ],
+                "top_engineers": [
+                    {"user_id": engineer.user_id} | _worked(engineer)
+                    for engineer in figures.engineers
+                ],
+            }
+        )
+        return answer
+
+
+def _day(day: date, days: dict[date, DayRow]) -> dict[str, Any]:
+    names = ("sessions", *OUTCOMES)
+    found = days.get(day)
+    return {"date": day} | {name: getattr(found, name) if found else 0 for name in names}
+
+
+def _worked(row: FlowRow | EngineerRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "sessions": row.sessions,
+        "completion_rate": rate(row.completed, row.sessions),
+        "avg_duration_minutes": average_minutes(row.duration_microseconds, row.completed),
+    }
+
+
+def _only(row: tuple[Any, ...] | None) -> Any:
+    assert row is not None
+    return row[0]

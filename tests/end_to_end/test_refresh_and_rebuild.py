@@ -1,0 +1,53 @@
+"""A refresh that waits for a rebuild works with what that has built."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from conftest import Api, with_changes
+from dbt_processes import run_dbt_to_the_end
+from exactness import compare, snapshot
+
+from ingest.refresh import refresh
+from ingest.settings import Settings
+
+WAITING = """
+    select true
+    from pg_stat_activity
+    where
+        datname = current_database()
+        and application_name = 'dbt'
+        and wait_event = 'advisory'
+"""
+
+
+def test_a_model_that_is_registered_while_a_refresh_waits_is_refreshed(
+    serve: Callable[[Settings], str], database_url: str, base_settings: Settings, tmp_path: Path
+) -> None:
+    run_dbt_to_the_end("run", url=database_url, target=tmp_path / "dbt" / "target")
+    settings = with_changes(base_settings, database_url=database_url, home=tmp_path)
+    api = Api(serve(settings), settings)
+    body = {"flow_id": str(uuid4())}
+    assert api("POST", "/sessions", body).status_code == 201
+    with (
+        ThreadPoolExecutor() as threads,
+        psycopg.connect(database_url, autocommit=True) as owner,
+        psycopg.connect(database_url) as rebuild,
+    ):
+        # As it is before the model is built for the first time.
+        owner.execute("create table kept as table live.models")
+        owner.execute("delete from live.models where model = 'account_days'")
+        # What a rebuild does: the lock, the model, its registration, the commit.
+        rebuild.execute("select pg_advisory_xact_lock(hashtextextended('upshot refresh', 0))")
+        refreshing = threads.submit(refresh, settings, database_url)
+        while owner.execute(WAITING).fetchone() is None:
+            assert not refreshing.done()
+            time.sleep(0.01)
+        rebuild.execute("insert into live.models select * from kept where model = 'account_days'")
+        rebuild.commit()
+        refreshing.result()
+    with snapshot(database_url) as connection:
+        assert compare(connection).wrong == []
