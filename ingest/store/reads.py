@@ -1,7 +1,8 @@
 """What the read endpoints ask: sums, from which the figures are made at the edge.
 
 Whatever is read is exact at one moment: what the last refresh stored, corrected by the sessions
-that changed since. What is stored is read once and kept until something else is.
+that changed since. What is stored is read once and kept until something else is; an answer, until
+something changes.
 """
 
 from collections import OrderedDict
@@ -46,9 +47,20 @@ class Moment(Struct, frozen=True, kw_only=True):
     is_renamed: bool
 
     @property
-    def is_settled(self) -> bool:
-        """Whether what is stored is the whole truth."""
-        return self.version is not None and self.changes == 0
+    def state(self) -> tuple[UUID | None, int] | None:
+        """What tells two states of the account apart; none where it is not known.
+
+        Every change, to names too, adds to the log. Nothing but a refresh takes from it, and that
+        changes the version: so of one version there is one state for each length of the log.
+        """
+        if self.version is None or self.changes > MOST_CHANGES:
+            return None
+        return self.version, self.changes
+
+    @property
+    def is_correctable(self) -> bool:
+        """Whether what is stored, its names as they were read, lacks nothing but corrections."""
+        return not (self.is_too_much or self.is_renamed)
 
 
 class Seen(Struct, frozen=True):
@@ -58,9 +70,10 @@ class Seen(Struct, frozen=True):
     changes: int
     corrections: str
 
-    def is_of(self, moment: Moment) -> bool:
-        """Say whether the moment's statement saw the same state."""
-        return (self.version, self.changes) == (moment.version, moment.changes)
+    @property
+    def state(self) -> tuple[UUID | None, int]:
+        """As a moment's."""
+        return self.version, self.changes
 
 
 class RatedDayRow(DayRow, frozen=True):
@@ -92,11 +105,12 @@ class FlowFigures(Struct, frozen=True):
 
 
 class Reads:
-    """Reads figures, and keeps what is stored of them for as long as nothing else is stored."""
+    """Reads figures, and keeps what it read for as long as it is true."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, most_answers: int = MOST_KEPT) -> None:
         self._database = database
-        self._kept: OrderedDict[Hashable, tuple[UUID | None, Any]] = OrderedDict()
+        self._answers = Kept(most_answers)
+        self._stored = Kept(MOST_KEPT)
 
     async def account(
         self, account_id: UUID, window: Window, most: int, *, user_id: UUID | None = None
@@ -114,14 +128,14 @@ class Reads:
         async with self._database.reading() as connection:
             moment = await _moment(connection, scope)
             days = window(moment.today)
-            stored = self._find((statement, *scope.values(), *days), moment)
+            key = (statement, *scope.values(), *days, most)
+            if (answer := self._answers.find(key, moment.state)) is not None:
+                return moment, answer
+            stored = self._stored.find(key, moment.version) if moment.is_correctable else None
             corrections: Seen | None = None
-            # Names are kept with the figures.
-            if moment.is_too_much or moment.is_renamed:
-                stored = None
-            elif stored is not None and moment.changes > 0:
+            if stored is not None and moment.changes > 0:
                 corrections = await _corrections(connection, scope)
-                if not corrections.is_of(moment):
+                if corrections.state != moment.state:
                     stored = None
             if stored is None:
                 async with self._database.snapshot(connection):
@@ -132,11 +146,14 @@ class Reads:
                     )
                     is_corrected = moment.changes > 0 and not moment.is_too_much
                     corrections = await _corrections(connection, scope) if is_corrected else None
-                if not (moment.is_renamed or moment.is_too_much):
-                    self._keep((statement, *scope.values(), *days), moment, stored)
+                key = (statement, *scope.values(), *days, most)
+                if moment.is_correctable:
+                    self._stored.keep(key, moment.version, stored)
         if corrections is not None:
             stored = corrected(stored, corrections.corrections, *days)
-        return moment, ranked(stored, most)
+        answer = ranked(stored, most)
+        self._answers.keep(key, moment.state, answer)
+        return moment, answer
 
     async def flow(
         self, account_id: UUID, window: Window, most: int, *, flow_id: UUID
@@ -145,31 +162,38 @@ class Reads:
         scope = {"account_id": account_id, "flow_id": flow_id, "most": most}
         async with self._database.reading() as connection:
             moment = await _moment(connection, scope)
-            days = window(moment.today)
-            key = ("read_flow", *scope.values(), *days)
-            if moment.is_settled and (kept := self._find(key, moment)):
-                return moment, kept
+            key = ("read_flow", *scope.values(), *window(moment.today))
+            if (answer := self._answers.find(key, moment.state)) is not None:
+                return moment, answer
             async with self._database.snapshot(connection):
                 moment = await _moment(connection, scope)
                 days = window(moment.today)
-                figures = await _figures(connection, "read_flow", scope, days, moment, FlowFigures)
-        if moment.is_settled:
-            self._keep(("read_flow", *scope.values(), *days), moment, figures)
-        return moment, figures
+                answer = await _figures(connection, "read_flow", scope, days, moment, FlowFigures)
+        self._answers.keep(("read_flow", *scope.values(), *days), moment.state, answer)
+        return moment, answer
 
-    def _find(self, key: Hashable, moment: Moment) -> Any:
-        version, figures = self._kept.get(key, (None, None))
-        if version is None or version != moment.version:
+
+class Kept:
+    """Figures with the state that they are of; so many of those used last."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._figures: OrderedDict[Hashable, tuple[Hashable, Any]] = OrderedDict()
+
+    def find(self, key: Hashable, state: Hashable) -> Any:
+        """Return the figures if they are of that state, else nothing."""
+        kept, figures = self._figures.get(key, (None, None))
+        if kept is None or kept != state:
             return None
-        self._kept.move_to_end(key)
+        self._figures.move_to_end(key)
         return figures
 
-    def _keep(self, key: Hashable, moment: Moment, figures: Struct) -> None:
-        if moment.version is None:
+    def keep(self, key: Hashable, state: Hashable, figures: Struct) -> None:
+        if state is None:
             return
-        self._kept[key] = (moment.version, figures)
-        if len(self._kept) > MOST_KEPT:
-            self._kept.popitem(last=False)
+        self._figures[key] = (state, figures)
+        if len(self._figures) > self._most:
+            self._figures.popitem(last=False)
 
 
 async def _moment(connection: Connection, scope: dict[str, Any]) -> Moment:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from conftest import Api, Upshot, with_changes
 
+from ingest.refresh import refresh
 from ingest.settings import Settings
 
 # Always another day than the other one has.
@@ -32,7 +33,7 @@ def built(
 class Team:
     """An account with one completed session, all of it stored."""
 
-    def __init__(self, api: Api, upshot: Upshot) -> None:
+    def __init__(self, api: Api) -> None:
         self.api = api.of(uuid4())
         self.user_id, self.flow_id, self.session_id = uuid4(), uuid4(), uuid4()
         self.name("accounts", self.api.account_id, name="Ours", time_zone=HERE)
@@ -41,7 +42,7 @@ class Team:
         started = {"session_id": str(self.session_id), "flow_id": str(self.flow_id)}
         self.write("POST", "/sessions", started)
         self.write("POST", f"/sessions/{self.session_id}/complete", {"outcome": "resolved"})
-        assert upshot("refresh", database=api.settings.database_url).returncode == 0
+        refresh(api.settings, str(api.settings.database_url))
         # The second answer is one that was kept.
         assert self.answer()["meta"]["pending"] == self.answer()["meta"]["pending"] == 0
 
@@ -60,8 +61,8 @@ class Team:
 
 
 @pytest.fixture
-def team(built: Api, upshot: Upshot) -> Team:
-    return Team(built, upshot)
+def team(built: Api) -> Team:
+    return Team(built)
 
 
 def test_a_name(team: Team) -> None:
