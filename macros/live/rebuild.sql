@@ -98,13 +98,15 @@ $check$;
     Waits until nobody reads the models' views, and keeps readers waiting from
     then on. It asks for all of the locks at once and for a moment only, and
     gives those back that it got: whoever waits for a reader while others wait
-    for him stops them all, or is in a deadlock with them. "reset" because a
-    view takes it, and because `lock table` would lock raw as well.
+    for him stops them all, or is in a deadlock with them. After ten minutes it
+    gives up. "reset" because a view takes it, and because `lock table` would
+    lock raw as well.
 #}
 {% macro lock_out_readers(models) -%}
 do $lock$
 declare
     patience constant text := current_setting('lock_timeout');
+    deadline constant timestamptz := clock_timestamp() + interval '10 minutes';
 begin
     loop
         begin
@@ -123,6 +125,10 @@ begin
             perform set_config('lock_timeout', patience, true);
             return;
         exception when lock_not_available or deadlock_detected then
+            if clock_timestamp() > deadline then
+                raise exception 'A transaction that has read these figures '
+                    'stays open: their definition cannot change meanwhile.';
+            end if;
             perform pg_sleep(0.1);
         end;
     end loop;

@@ -59,7 +59,10 @@ select
     sessions.session_id
 from raw.changes
 inner join raw.sessions
-    on changes.account_id = sessions.account_id
+    on
+        changes.account_id = sessions.account_id
+        -- Said twice, or every read would make room for all of an account.
+        and changes.account_id::text = sessions.account_id::text
 where changes.session_id is null;
 
 commit
