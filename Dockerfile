@@ -25,4 +25,5 @@ VOLUME /data
 USER upshot
 
 EXPOSE 8000 3000
-CMD ["litestar", "--app", "ingest.app:create_app", "run", "--host", "0.0.0.0", "--port", "8000"]
+# As many processes as WEB_CONCURRENCY says.
+CMD ["uvicorn", "--factory", "ingest.app:create_app", "--no-access-log", "--host", "0.0.0.0", "--port", "8000"]

@@ -8,6 +8,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
+from litestar.types import Message, Scope
 
 from ingest.analytics import AnalyticsController
 from ingest.auth import TokenAuth
@@ -15,14 +16,19 @@ from ingest.batch import BatchController
 from ingest.directory import DirectoryController
 from ingest.embedded import database_url
 from ingest.health import HealthController
+from ingest.incoming import Incoming
 from ingest.openapi import openapi_config
 from ingest.problems import Problem, answer_problem
+from ingest.quotas import Counted, tell_quota
 from ingest.sessions import SessionController
 from ingest.settings import Settings, read_settings
 from ingest.steps import StepController
+from ingest.stopping import Stopping
 from ingest.store.database import Database
 from ingest.store.feedback import Feedback
+from ingest.store.quotas import Quotas
 from ingest.store.reads import Reads
+from ingest.store.room import Room
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
@@ -47,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 ],
                 # Around these routes, not in front of all with exceptions: what is not listed
                 # here can never be let through by a pattern.
-                middleware=[DefineMiddleware(TokenAuth)],
+                middleware=[DefineMiddleware(TokenAuth), Counted(), Incoming()],
             ),
         ],
         dependencies={
@@ -60,10 +66,16 @@ def create_app(settings: Settings | None = None) -> Litestar:
             HTTPException: answer_problem,
             Exception: answer_problem,
         },
+        before_send=[tell_quota, _close_when_stopping],
         lifespan=[_lifespan],
         openapi_config=openapi_config(),
         request_max_body_size=settings.max_body_bytes,
-        state=State({"settings": settings}),
+        state=State(
+            {
+                "settings": settings,
+                "stopping": Stopping(notice_seconds=settings.stop_notice_seconds),
+            }
+        ),
     )
 
 
@@ -72,15 +84,27 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     with ExitStack() as stack:
         url = stack.enter_context(database_url(settings))
-        database = Database(url, size=settings.pool_size)
+        embedded = () if settings.database_url else (settings.embedded_data,)
+        room = Room(settings.database_volumes or embedded, settings.min_free_bytes)
+        database = Database(url, size=settings.pool_size, room=room)
         await database.open()
         app.state.database = database
         app.state.feedback = Feedback(database)
         app.state.reads = Reads(database)
+        app.state.quotas = Quotas(
+            database, events=settings.quota_events, seconds=settings.quota_seconds
+        )
+        stack.enter_context(app.state.stopping.listening())
         try:
             yield
         finally:
             await database.close()
+
+
+async def _close_when_stopping(message: Message, scope: Scope) -> None:
+    """Have clients come back over a new connection, which another process takes."""
+    if message["type"] == "http.response.start" and scope["litestar_app"].state.stopping.has_begun:
+        message["headers"] = [*message["headers"], (b"connection", b"close")]
 
 
 def _database(state: State) -> Database:

@@ -1,5 +1,6 @@
 """`POST /events`: batches from back ends."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,12 +9,44 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 
 from ingest.auth import Identity, only
-from ingest.events import BatchAnswer, Sender, split_array, split_lines, take
-from ingest.openapi import BatchOperation, problems
+from ingest.events import BatchAnswer, Sender, split_array, take
+from ingest.openapi import BatchOperation, write_problems
 from ingest.problems import TooLarge, UnsupportedMediaType
+from ingest.quotas import COUNTS_ITEMS
 from ingest.store.database import Database
 
-SPLITTERS = {"application/json": split_array, "application/x-ndjson": split_lines}
+Chunks = AsyncIterator[bytes]
+
+
+async def _read_array(chunks: Chunks, most: int) -> list[bytes]:
+    items = split_array(b"".join([chunk async for chunk in chunks]))
+    if len(items) > most:
+        raise TooLarge(f"A batch may have {most} items.")
+    return items
+
+
+async def _read_lines(chunks: Chunks, most: int) -> list[bytes]:
+    """Cut NDJSON into its lines, unread, as they come in; blank ones do not count."""
+    items: list[bytes] = []
+    line = bytearray()
+    async for chunk in chunks:
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            line += end
+            if line.strip():
+                items.append(bytes(line))
+            line.clear()
+        line += rest
+        if len(items) > most:
+            break
+    if line.strip():
+        items.append(bytes(line))
+    if len(items) > most:
+        raise TooLarge(f"A batch may have {most} items.")
+    return items
+
+
+READERS = {"application/json": _read_array, "application/x-ndjson": _read_lines}
 
 
 class BatchController(Controller):
@@ -24,12 +57,13 @@ class BatchController(Controller):
         "/events",
         guards=[only("service")],
         operation_class=BatchOperation,
+        opt={COUNTS_ITEMS: True},
         operation_id="postEvents",
         summary="Send a batch of events",
         status_code=200,
         responses={
             207: ResponseSpec(BatchAnswer, description="Some items were not accepted"),
-            **problems(403, 413, 415),
+            **write_problems(403, 413, 415),
         },
     )
     async def post_events(
@@ -41,11 +75,10 @@ class BatchController(Controller):
         """
         settings = request.app.state.settings
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type not in SPLITTERS:
-            raise UnsupportedMediaType(f"This address reads {' and '.join(SPLITTERS)}.")
-        items = SPLITTERS[media_type](await request.body())
-        if len(items) > settings.max_batch_items:
-            raise TooLarge(f"A batch may have {settings.max_batch_items} items.")
+        if media_type not in READERS:
+            raise UnsupportedMediaType(f"This address reads {' and '.join(READERS)}.")
+        items = await READERS[media_type](request.stream(), settings.max_batch_items)
+        await request.app.state.quotas.spend(request.user.account_id, len(items))
         sender = Sender(account_id=request.user.account_id)
         answer = await take(database, settings, sender, items, now=datetime.now(UTC))
         accepted = answer.counts.created + answer.counts.duplicate

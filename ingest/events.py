@@ -103,11 +103,6 @@ def split_array(body: bytes) -> list[bytes]:
         raise MalformedBody("The body is nested too deeply.") from None
 
 
-def split_lines(body: bytes) -> list[bytes]:
-    """Cut NDJSON into its lines, unread; blank ones do not count."""
-    return [line for line in body.split(b"\n") if line.strip()]
-
-
 def check_clock(moment: datetime, now: datetime, pointer: str) -> datetime:
     """Return the moment in UTC.
 

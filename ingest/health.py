@@ -1,10 +1,11 @@
 """Is it alive, is it ready, and what its problems mean."""
 
 from litestar import Controller, get
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from ingest.problems import PROBLEMS, NotFound
+from ingest.problems import PROBLEMS, NotFound, ShuttingDown
 from ingest.schema import Out
 from ingest.store.database import Database
 
@@ -31,8 +32,10 @@ class HealthController(Controller):
         return Health(status="live")
 
     @get("/health/ready", operation_id="getReadiness", summary="Events can be taken in")
-    async def ready(self, database: NamedDependency[Database]) -> Health:
-        """503 while the database is away or not migrated."""
+    async def ready(self, state: State, database: NamedDependency[Database]) -> Health:
+        """503 while the process stops, or the database is away, not migrated or short of room."""
+        if state.stopping.has_begun:
+            raise ShuttingDown("This process of the service is about to end.")
         await database.check()
         return Health(status="ready")
 

@@ -29,6 +29,7 @@ DESCRIPTIONS = {
     413: "Too large",
     415: "Not a content type that is read here",
     422: "A rule is broken; errors point at each place",
+    429: "The account's quota is used up; wait as long as Retry-After says",
     503: "Not right now; nothing was stored, try again",
 }
 
@@ -59,6 +60,11 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
         )
         for status in (400, 401, *statuses, 422, 503)
     }
+
+
+def write_problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """Return the problems that a write answers, beside those that all of them do."""
+    return problems(*statuses, 429)
 
 
 @dataclass

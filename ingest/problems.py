@@ -51,6 +51,9 @@ class Problem(Exception):
         self.detail = detail
         self.errors = errors
 
+    def answer_headers(self) -> dict[str, str]:
+        return dict(self.headers)
+
     def details(self, public_url: str, instance: str | UnsetType = UNSET) -> ProblemDetails:
         return ProblemDetails(
             type=f"{public_url}/problems/{self.code}",
@@ -203,6 +206,14 @@ class UnsupportedMediaType(Problem):
     title = "Unsupported media type"
 
 
+class UnsupportedEncoding(UnsupportedMediaType):
+    """The body's content encoding is not one that is read here: send it as it is, or in gzip."""
+
+    code = "unsupported_encoding"
+    title = "Unsupported content encoding"
+    headers: ClassVar[dict[str, str]] = {"Accept-Encoding": "gzip, identity"}
+
+
 class Invalid(Problem):
     """The request was understood and breaks a rule; `errors` points at each place."""
 
@@ -217,6 +228,24 @@ class EventIdReused(Problem):
     status = 422
     code = "event_id_reused"
     title = "Event id reused"
+
+
+class QuotaExceeded(Problem):
+    """The account has sent as many events as it may for now; nothing of this request was stored.
+    Send it again after as many seconds as `Retry-After` says.
+    """
+
+    status = 429
+    code = "quota_exceeded"
+    title = "Quota exceeded"
+    retryable = True
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+    def answer_headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
 
 
 class InternalError(Problem):
@@ -235,6 +264,21 @@ class Unavailable(Problem):
     title = "Unavailable"
     retryable = True
     headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
+
+
+class DiskFull(Unavailable):
+    """The database has too little room left to take events in. Reading goes on."""
+
+    code = "disk_full"
+    title = "Disk full"
+
+
+class ShuttingDown(Unavailable):
+    """One process of the service is about to end; another one takes the request."""
+
+    code = "shutting_down"
+    title = "Shutting down"
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
 
 
 class MartsNotBuilt(Unavailable):
@@ -273,7 +317,7 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     instance = f"urn:uuid:{uuid4()}"
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s: %s", instance, problem.code, exc_info=error)
-    headers = dict(problem.headers)
+    headers = problem.answer_headers()
     if isinstance(error, HTTPException) and error.headers:
         headers |= error.headers
     return Response(

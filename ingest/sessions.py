@@ -13,7 +13,7 @@ from litestar.types.internal_types import PathParameterDefinition
 from ingest.auth import ADMINS, Identity, only
 from ingest.body import JSON
 from ingest.events import check_clock
-from ingest.openapi import problems
+from ingest.openapi import write_problems
 from ingest.problems import Forbidden, invalid
 from ingest.schema import (
     Completion,
@@ -47,7 +47,10 @@ class SessionController(Controller):
         dto=JSON[NewSession],
         operation_id="startSession",
         summary="Start a session",
-        responses={200: ResponseSpec(Session, description="The same again"), **problems(403, 409)},
+        responses={
+            200: ResponseSpec(Session, description="The same again"),
+            **write_problems(403, 409),
+        },
     )
     async def start(
         self, request: ApiRequest, database: NamedDependency[Database], data: JSONBody[NewSession]
@@ -68,7 +71,10 @@ class SessionController(Controller):
         dto=JSON[NewVisit],
         operation_id="visitStep",
         summary="Note a visit to a step",
-        responses={200: ResponseSpec(Visit, description="The same again"), **problems(403, 404)},
+        responses={
+            200: ResponseSpec(Visit, description="The same again"),
+            **write_problems(403, 404),
+        },
     )
     async def visit(
         self,
@@ -93,7 +99,7 @@ class SessionController(Controller):
         status_code=200,
         operation_id="completeSession",
         summary="Complete a session",
-        responses=problems(403, 404, 409),
+        responses=write_problems(403, 404, 409),
     )
     async def complete(
         self,
@@ -114,7 +120,7 @@ class SessionController(Controller):
         dto=JSON[NewRating],
         operation_id=_rating_operation,
         summary="Rate a completed session",
-        responses=problems(403, 404, 409),
+        responses=write_problems(403, 404, 409),
     )
     async def rate(
         self,
@@ -131,7 +137,7 @@ class SessionController(Controller):
         guards=[only("service", *ADMINS)],
         operation_id="deleteSession",
         summary="Delete a session, for good",
-        responses=problems(403),
+        responses=write_problems(403),
     )
     async def delete(
         self, request: ApiRequest, database: NamedDependency[Database], session_id: FromPath[UUID]

@@ -34,6 +34,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_body_bytes: int
     max_batch_items: int
     max_item_bytes: int
+    quota_events: int
+    quota_seconds: int
+    stop_notice_seconds: int
+    database_volumes: tuple[Path, ...]
+    min_free_bytes: int
 
     @property
     def embedded_data(self) -> Path:
@@ -56,6 +61,10 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     dagster_port = _number(environ, "UPSHOT_DAGSTER_PORT", 3000, highest=65_535)
     if port == dagster_port:
         raise SettingsError("UPSHOT_PORT and UPSHOT_DAGSTER_PORT have to be two ports.")
+    max_batch_items = _number(environ, "UPSHOT_MAX_BATCH_ITEMS", 500)
+    quota_events = _number(environ, "UPSHOT_QUOTA_EVENTS", 60_000)
+    if quota_events < max_batch_items:
+        raise SettingsError("UPSHOT_QUOTA_EVENTS has to allow a batch of UPSHOT_MAX_BATCH_ITEMS.")
     return Settings(
         home=home,
         production=mode == "production",
@@ -70,8 +79,13 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         refresh_seconds=_number(environ, "UPSHOT_REFRESH_SECONDS", 15, highest=86_400),
         demo_sessions=_number(environ, "UPSHOT_DEMO_SESSIONS", 20_000, highest=1_000_000),
         max_body_bytes=_number(environ, "UPSHOT_MAX_BODY_BYTES", 1_000_000),
-        max_batch_items=_number(environ, "UPSHOT_MAX_BATCH_ITEMS", 500),
+        max_batch_items=max_batch_items,
         max_item_bytes=_number(environ, "UPSHOT_MAX_ITEM_BYTES", 32_768),
+        quota_events=quota_events,
+        quota_seconds=_number(environ, "UPSHOT_QUOTA_SECONDS", 60, highest=86_400),
+        stop_notice_seconds=_number(environ, "UPSHOT_STOP_NOTICE_SECONDS", 1, highest=600),
+        database_volumes=_read(environ, "UPSHOT_DATABASE_VOLUMES", (), _folders),
+        min_free_bytes=_number(environ, "UPSHOT_MIN_FREE_BYTES", 500_000_000, highest=10**15),
     )
 
 
@@ -101,6 +115,13 @@ def _database_url(text: str) -> str:
     if not text.startswith(("postgresql://", "postgres://")):
         raise ValueError("it has to begin with postgresql://")
     return text
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    folders = tuple(map(Path, text.split(os.pathsep)))
+    if not all(folder.is_dir() for folder in folders):
+        raise ValueError(f"it has to name folders, with {os.pathsep} between them")
+    return folders
 
 
 def _web_address(text: str) -> str:

@@ -11,7 +11,7 @@ from litestar.params import FromQuery, JSONBody, PathParameter
 
 from ingest.auth import Identity
 from ingest.body import JSON
-from ingest.openapi import problems
+from ingest.openapi import write_problems
 from ingest.schema import Vote, VoteAnswer
 from ingest.store.feedback import Feedback
 
@@ -31,7 +31,7 @@ class StepController(Controller):
         summary="Say whether a step helped",
         responses={
             200: ResponseSpec(VoteAnswer, description="The vote was changed"),
-            **problems(403, 404),
+            **write_problems(403, 404),
         },
     )
     async def vote(
@@ -48,7 +48,7 @@ class StepController(Controller):
     @delete(
         operation_id="withdrawVote",
         summary="Withdraw a vote",
-        responses=problems(403, 404),
+        responses=write_problems(403, 404),
     )
     async def withdraw(
         self,

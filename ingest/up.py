@@ -43,7 +43,7 @@ from ingest.store.operations import (
 
 HOST = "127.0.0.1"
 START_SECONDS = 120
-STOP_SECONDS = 20
+STOP_SECONDS = 30
 TOKEN_DAYS = 30
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -149,6 +149,7 @@ def _environment(settings: Settings, url: str) -> dict[str, str]:
         | {
             "UPSHOT_HOME": str(settings.home),
             "UPSHOT_DATABASE_URL": url,
+            "UPSHOT_DATABASE_VOLUMES": _volumes(settings),
             "UPSHOT_DAGSTER_DATABASE_URL": storage + "options=" + quote("-csearch_path=dagster"),
             "DAGSTER_HOME": str(dagster_home),
             "DO_NOT_TRACK": "1",
@@ -159,13 +160,20 @@ def _environment(settings: Settings, url: str) -> dict[str, str]:
     )
 
 
+def _volumes(settings: Settings) -> str:
+    own = settings.database_volumes
+    if not own and settings.database_url is None:
+        own = (settings.embedded_data,)
+    return os.pathsep.join(map(str, own))
+
+
 def _commands(settings: Settings) -> dict[str, list[str]]:
     programs = Path(sys.executable).parent
     at = ["--host", HOST, "--port"]
     return {
         "api": [
-            str(programs / "litestar"), "--app", "ingest.app:create_app",
-            "run", *at, str(settings.port),
+            str(programs / "uvicorn"), "--factory", "ingest.app:create_app",
+            "--no-access-log", *at, str(settings.port),
         ],
         "dagster": [
             str(programs / "dg"), "dev", "--log-level", "warning",

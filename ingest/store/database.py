@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 import psycopg
-from psycopg import AsyncConnection
-from psycopg.errors import DiskFull, InvalidSchemaName, UndefinedTable
+from psycopg import AsyncConnection, errors
+from psycopg.errors import InvalidSchemaName, UndefinedTable
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from ingest.problems import MartsNotBuilt, Unavailable
+from ingest.problems import DiskFull, MartsNotBuilt, Unavailable
+from ingest.store.room import Room
 from ingest.store.statements import SQL
 
 Connection = AsyncConnection[Any]
@@ -28,8 +30,16 @@ async def _configure(connection: Connection) -> None:
 class Database:
     """A pool of connections to one PostgreSQL."""
 
-    def __init__(self, url: str, *, size: int) -> None:
+    def __init__(self, url: str, *, size: int, room: Room | None = None) -> None:
+        """Prepare a pool.
+
+        Args:
+            url: of the database.
+            size: the most connections.
+            room: on its disk; without, there is always some.
+        """
         self._url = url
+        self._room = room or Room([], 0)
         self._pool = AsyncConnectionPool(
             url,
             min_size=min(2, size),
@@ -134,8 +144,36 @@ class Database:
             self._time_zones = frozenset(name for (name,) in rows)
         return self._time_zones
 
+    async def take_quota(
+        self, account_id: UUID, cost: timedelta, window: timedelta
+    ) -> tuple[bool, timedelta]:
+        """Take a share of an account's quota, if there is as much.
+
+        Args:
+            account_id: whose quota it is.
+            cost: the share, as the time in which as much comes back.
+            window: in how much time all of the quota comes back.
+
+        Returns:
+            Whether it was taken, and how long until all of the quota is there again.
+
+        Raises:
+            Unavailable: the pool is full or the database away.
+        """
+        # full_at + cost, or now + cost if that is later, may be at most now + window; excluded
+        # has now + cost.
+        slack = window - cost - cost
+        parameters = {"account_id": account_id, "cost": cost, "slack": slack}
+        async with self._connected() as connection:
+            row = await (await connection.execute(SQL["take_quota"], parameters)).fetchone()
+            if row is not None:
+                return True, row[0]
+            row = await (await connection.execute(SQL["read_quota"], parameters)).fetchone()
+            return False, row[0] if row else timedelta()
+
     async def check(self) -> None:
-        """Raise Unavailable unless the database answers and is migrated."""
+        """Raise Unavailable unless the database answers, is migrated and has room."""
+        self._room.check()
         # On a connection of its own: the pool may be busy with what one account waits for.
         try:
             async with await AsyncConnection.connect(self._url, connect_timeout=5) as connection:
@@ -148,6 +186,7 @@ class Database:
     @asynccontextmanager
     async def _turn(self, account_id: UUID) -> AsyncIterator[None]:
         """At most half of the connections write for one account: it may be held up alone."""
+        self._room.check()
         turns = self._turns.get(account_id)
         if turns is None:
             turns = self._turns[account_id] = asyncio.Semaphore(self._most_per_account)
@@ -173,7 +212,7 @@ class Database:
                     "The figures have not been computed yet: run `upshot refresh`."
                 ) from error
             raise Unavailable("The database is not migrated: run `upshot migrate`.") from error
-        except DiskFull as error:
-            raise Unavailable("The database has no room left.") from error
+        except errors.DiskFull as error:
+            raise DiskFull("The database has no room left.") from error
         except psycopg.OperationalError as error:
             raise Unavailable("The database cannot be reached.") from error
