@@ -85,7 +85,7 @@ class ApiProcess:
 
 @contextmanager
 def api_process(
-    database_url: str, folder: Path, *, workers: int = 1, **settings: str
+    database_url: str, folder: Path, *, workers: int = 1, **settings: object
 ) -> Iterator[ApiProcess]:
     """Serve an API on a database until the block ends.
 
@@ -93,13 +93,14 @@ def api_process(
         database_url: of a migrated database.
         folder: for its log and its secret.
         workers: how many processes.
-        settings: as in the environment.
+        settings: by their name in the environment, in lower case, without the prefix.
     """
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("UPSHOT_")
     }
-    own = {"UPSHOT_HOME": str(folder), "UPSHOT_DATABASE_URL": database_url}
-    api = ApiProcess(free_port(), folder / "api.log", environment | own | settings, workers)
+    own = settings | {"home": folder, "database_url": database_url}
+    environment |= {f"UPSHOT_{name.upper()}": str(value) for name, value in own.items()}
+    api = ApiProcess(free_port(), folder / "api.log", environment, workers)
     try:
         api.await_ready()
         yield api

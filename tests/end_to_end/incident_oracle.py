@@ -18,7 +18,7 @@ How the log is read, one incident a session:
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -245,19 +245,6 @@ def top_flows(sessions: list[Session]) -> list[Answer]:
 
 
 # --- the log ------------------------------------------------------------------------------------
-
-
-def data_folder(environ: Mapping[str, str]) -> Path:
-    """Return the folder of the real data, which is not part of the repository."""
-    named = environ.get("UPSHOT_REAL_DATA")
-    folder = Path(named) if named else Path(__file__).parents[2].parent / "shared" / "data"
-    if not (folder / "incident_event_log.csv").is_file():
-        raise FileNotFoundError(
-            f"no incident_event_log.csv in {folder}: get the data set “Incident management process "
-            "enriched event log” from the UCI Machine Learning Repository (CC BY 4.0) and let "
-            "UPSHOT_REAL_DATA name the folder that has it"
-        )
-    return folder
 
 
 def read_log(path: Path) -> Oracle:

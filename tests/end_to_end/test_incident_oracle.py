@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from incident_oracle import STEPS, Oracle, Session, Window, data_folder, read_log, slug
+from incident_oracle import STEPS, Oracle, Session, Window, read_log, slug
+from real_input import data_folder
 
 ALL_DAYS = Window(date(2016, 2, 29), date(2016, 3, 2))
 

@@ -12,28 +12,17 @@ from uuid import UUID
 import psycopg
 import pytest
 from conftest import Api, Upshot, with_changes
-from incident_oracle import Oracle, Window, data_folder, read_log
+from incident_oracle import Oracle, Window, read_log
+from real_input import ACCOUNT, data_folder, raw_rows
 
 from ingest.settings import Settings
 
-ACCOUNT = UUID("a46fc840-ccef-558c-a2c7-b8282300c470")
 WINDOWS = {
     "the days on which sessions started": Window(date(2016, 2, 29), date(2016, 3, 2)),
     "one day": Window(date(2016, 3, 1), date(2016, 3, 1)),
     "a year, over the change of clocks in October": Window(date(2016, 2, 1), date(2017, 1, 31)),
     "votes only, around the change of clocks": Window(date(2016, 10, 10), date(2016, 10, 20)),
     "nothing": Window(date(2015, 1, 1), date(2015, 1, 3)),
-}
-TABLES = {
-    "accounts": "account_id",
-    "users": "user_id",
-    "flows": "flow_id",
-    "flow_steps": "flow_id, step_id",
-    "sessions": "session_id",
-    "step_visits": "session_id, step_id, visited_at",
-    "session_ratings": "session_id",
-    "step_feedback": "session_id, step_id, user_id",
-    "events": "event_id",
 }
 
 
@@ -129,12 +118,12 @@ def test_every_flow_is_as_the_log_says(
 
 
 def test_loading_it_again_creates_nothing(folder: Path, loaded: str, upshot: Upshot) -> None:
-    before = rows(loaded)
+    before = raw_rows(loaded)
     answer = upshot(
         "load", "--account", str(ACCOUNT), str(folder / "incidents.ndjson"), database=loaded
     )
     assert answer.stdout == "0 created, 6218 duplicate, 0 rejected\n"
-    assert before == rows(loaded)
+    assert before == raw_rows(loaded)
 
 
 def test_shuffled_and_repeated_it_leaves_the_same_rows_and_figures(
@@ -157,25 +146,10 @@ def test_shuffled_and_repeated_it_leaves_the_same_rows_and_figures(
     url = new_database()
     answer = upshot("load", "--account", str(ACCOUNT), str(shuffled), database=url)
     assert answer.stdout == "6218 created, 2000 duplicate, 0 rejected\n"
-    assert rows(loaded) == rows(url)
+    assert raw_rows(loaded) == raw_rows(url)
 
     assert upshot("refresh", database=url).returncode == 0
     settings = with_changes(base_settings, database_url=url)
     window = WINDOWS["a year, over the change of clocks in October"]
     body = read(Api(serve(settings), settings, ACCOUNT), "/analytics/team", window)
     assert oracle.team(window) == named(body)
-
-
-def rows(url: str) -> dict[str, list[tuple[Any, ...]]]:
-    """Every raw row, but for when we received it."""
-    found = {}
-    with psycopg.connect(url) as connection:
-        for table, key in TABLES.items():
-            cursor = connection.execute(f"select * from raw.{table} order by {key}".encode())
-            kept = [
-                index
-                for index, column in enumerate(cursor.description or ())
-                if not column.name.endswith("received_at")
-            ]
-            found[table] = [tuple(row[index] for index in kept) for row in cursor]
-    return found

@@ -40,8 +40,8 @@ def two_workers(
         new_database(),
         tmp_path_factory.mktemp("workers"),
         workers=2,
-        UPSHOT_QUOTA_EVENTS="1000",
-        UPSHOT_QUOTA_SECONDS="86400",
+        quota_events=1000,
+        quota_seconds=86_400,
     ) as api:
         yield api
 
