@@ -7,11 +7,11 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 from statistics import median
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import psutil
 import pytest
@@ -35,30 +35,32 @@ def is_flat(samples: list[float]) -> bool:
     return median(samples[-third:]) < GROWTH * median(samples[third : 2 * third])
 
 
-def use(api: Api, ended: threading.Event, answered: list[int]) -> None:
-    """Send batches, start, complete, rate and read, as one account after the other."""
-    flow = str(uuid4())
-    for account in cycle([api.of(uuid4()) for _ in range(ACCOUNTS)]):
-        # One token each: clients keep theirs for a while.
-        user_id = account.account_id
+class Client:
+    """Sends batches, starts, completes, rates and reads, as one account after the other."""
+
+    def __init__(self, api: Api) -> None:
+        self.answered = 0
+        self._accounts = cycle([api.of(uuid4()) for _ in range(ACCOUNTS)])
+
+    def use_until(self, ended: threading.Event) -> None:
+        while not ended.is_set():
+            self.use(next(self._accounts))
+
+    def use(self, api: Api) -> None:
         session = str(uuid4())
-        started = {"session_id": session, "flow_id": flow}
-        steps: list[Callable[[], object]] = [
-            lambda a=account, b=started, u=user_id: a("POST", "/sessions", b, user_id=u),
-            lambda a=account, s=session, u=user_id: a(
-                "POST", f"/sessions/{s}/complete", {"outcome": "resolved"}, user_id=u
-            ),
-            lambda a=account, s=session, u=user_id: a(
-                "POST", f"/sessions/{s}/rate", {"rating": 4, "comment": "Fine."}, user_id=u
-            ),
-            lambda a=account: a.post_events([{}] * 20),
-            lambda a=account, u=user_id: a("GET", "/analytics/me?period=7d", user_id=u),
-        ]
-        for step in steps:
-            if ended.is_set():
-                return
-            step()
-            answered[0] += 1
+        started = {"session_id": session, "flow_id": str(UUID(int=7))}
+        completed = {"outcome": "resolved"}
+        rated = {"rating": 4, "comment": "Fine."}
+        who: dict[str, Any] = {"user_id": api.account_id}
+        for answer, status in (
+            (api("POST", "/sessions", started, **who), 201),
+            (api("POST", f"/sessions/{session}/complete", completed, **who), 200),
+            (api("POST", f"/sessions/{session}/rate", rated, **who), 201),
+            (api.post_events([{}] * 20), 207),
+            (api("GET", "/analytics/me?period=7d", **who), 200),
+        ):
+            assert answer.status_code == status, answer.text
+            self.answered += 1
 
 
 @pytest.fixture
@@ -74,25 +76,23 @@ def test_the_memory_of_a_process_stays_flat(
         secret = (tmp_path / "jwt_secret").read_text()
         settings = with_changes(base_settings, jwt_secret=secret)
         ended = threading.Event()
-        counts = [[0] for _ in range(CLIENTS)]
-        clients = [
-            threading.Thread(target=use, args=[Api(process.url, settings), ended, count])
-            for count in counts
-        ]
-        for client in clients:
-            client.start()
+        clients = [Client(Api(process.url, settings)) for _ in range(CLIENTS)]
+        threads = [threading.Thread(target=client.use_until, args=[ended]) for client in clients]
+        for thread in threads:
+            thread.start()
         api = psutil.Process(process.process.pid)
         samples = []
         for _ in range(SAMPLES):
             time.sleep(SECONDS / SAMPLES)
             samples.append(api.memory_info().rss / MEGABYTE)
         ended.set()
-        for client in clients:
-            client.join(60)
+        for thread in threads:
+            thread.join(60)
     with capsys.disabled():
         third = len(samples) // 3
+        answered = sum(client.answered for client in clients)
         sys.stdout.write(
-            f"\n{sum(count for (count,) in counts):,} requests in {SECONDS:g} s; MB resident:"
+            f"\n{answered:,} requests in {SECONDS:g} s; MB resident:"
             f" first {samples[0]:.0f}, a third {samples[third]:.0f},"
             f" two thirds {samples[2 * third]:.0f}, last {samples[-1]:.0f}\n"
         )
