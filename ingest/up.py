@@ -10,11 +10,11 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import timedelta
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 import psutil
+import typer
 
 from ingest.auth import Identity, Role, issue_token
 from ingest.console import Console
@@ -80,9 +81,9 @@ def run_everything(settings: Settings, console: Console) -> None:
             for name, command in _commands(settings).items():
                 programs.append(_run(settings, name, command, environment))
             with console.spinner("Starting the API and Dagster"):
-                _await_answer(f"http://{HOST}:{settings.port}/health/ready", programs)
-                _await_answer(f"http://{HOST}:{settings.dagster_port}/server_info", programs)
-            print(_welcome(settings, url), flush=True)  # noqa: T201 - what it is asked for
+                _await_answer(settings.port, "/health/ready", programs)
+                _await_answer(settings.dagster_port, "/server_info", programs)
+            typer.echo(_welcome(settings, url))
             while True:
                 _check(programs)
                 time.sleep(1)
@@ -208,16 +209,19 @@ def _check(programs: list[Program]) -> None:
             )
 
 
-def _await_answer(address: str, programs: list[Program]) -> None:
+def _await_answer(port: int, path: str, programs: list[Program]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         _check(programs)
-        try:
-            with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - our own address
+        with (
+            closing(HTTPConnection(HOST, port, timeout=5)) as connection,
+            suppress(OSError, HTTPException),
+        ):
+            connection.request("GET", path)
+            if connection.getresponse().status == HTTPStatus.OK:
                 return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise SettingsError(f"{address} did not answer within {START_SECONDS} s.")
+        time.sleep(0.2)
+    raise SettingsError(f"http://{HOST}:{port}{path} did not answer within {START_SECONDS} s.")
 
 
 def _stop(programs: list[Program], console: Console) -> None:
