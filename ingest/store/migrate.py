@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-import yoyo  # type: ignore[import-untyped]  # it carries no types
+import yoyo
 
 from ingest.settings import SettingsError
 from ingest.store.statements import SQL
