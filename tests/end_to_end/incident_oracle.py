@@ -293,8 +293,10 @@ def moment(local: str) -> datetime:
     >>> moment("29-02-2016 01:16").isoformat()
     '2016-02-29T04:16:00+00:00'
     """
-    naive = datetime.strptime(local, "%d-%m-%Y %H:%M")  # noqa: DTZ007 - the zone follows
-    first, second = (naive.replace(tzinfo=ZONE, fold=fold).astimezone(UTC) for fold in (0, 1))
+    first, second = (
+        datetime.strptime(local, "%d-%m-%Y %H:%M").replace(tzinfo=ZONE, fold=fold).astimezone(UTC)
+        for fold in (0, 1)
+    )
     if first != second:
         raise ValueError(f"{local} happened twice or never in {ZONE.key}")
     return first

@@ -5,13 +5,15 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
 from conftest import REPOSITORY
+from dbt.cli.main import dbtRunner
 
 from ingest.store.operations import libpq_variables
 
@@ -145,8 +147,6 @@ class Warehouse:
 
     def dbt(self, *arguments: str, succeeds: bool = True) -> Run:
         """Run dbt in this process; `succeeds` is what is expected of it."""
-        from dbt.cli.main import dbtRunner  # noqa: PLC0415 - takes a second
-
         said: list[str] = []
 
         def on_event(event: Any) -> None:
@@ -185,14 +185,14 @@ class Warehouse:
         name: str,
         sql: str,
         columns: Mapping[str, str],
-        key: list[str],
+        key: Sequence[str],
         config: Mapping[str, object] | None = None,
     ) -> None:
         """Write a model and its YAML: columns with their types, and its primary key."""
         declared = {
             "name": name,
             "config": config or {},
-            "constraints": [{"type": "primary_key", "columns": key}] if key else [],
+            "constraints": [{"type": "primary_key", "columns": list(key)}] if key else [],
             "data_tests": ["exact"],
             "columns": [
                 {"name": column, "data_type": data_type} for column, data_type in columns.items()
@@ -273,51 +273,36 @@ class Reader:
     def __init__(self, url: str, question: str) -> None:
         self.answers: list[Any] = []
         self.times_asked = 0
-        self.error: Exception | None = None
         self._url = url
         self._question = question.encode()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._read, daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-        while not self.answers and self.error is None:
-            self._thread.join(0.01)
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(30)
-        assert not self._thread.is_alive(), "a reader waits"
-
-    def _read(self) -> None:
-        try:
-            with psycopg.connect(self._url, autocommit=True) as connection:
-                connection.execute("set statement_timeout = '20s'")
-                while not self._stop.is_set():
-                    row = connection.execute(self._question).fetchone()
-                    assert row is not None
-                    self.times_asked += 1
-                    if row[0] not in self.answers[-1:]:
-                        self.answers.append(row[0])
-                    self._stop.wait(0.002)
-        except Exception as error:  # noqa: BLE001 - it is the finding
-            self.error = error
+    def read_until(self, ended: threading.Event) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute("set statement_timeout = '20s'")
+            while not ended.wait(0.002):
+                row = connection.execute(self._question).fetchone()
+                assert row is not None
+                self.times_asked += 1
+                if row[0] not in self.answers[-1:]:
+                    self.answers.append(row[0])
 
 
 @contextmanager
 def reading(url: str, *questions: str) -> Iterator[list[Reader]]:
     """Read all the time; an error of any reader fails the test."""
-    readers = [Reader(url, question) for question in questions]
-    for reader in readers:
-        reader.start()
-    try:
-        yield readers
-    finally:
-        for reader in readers:
-            reader.stop()
-    for reader in readers:
-        assert reader.error is None, repr(reader.error)
-        assert reader.times_asked > 1
+    readers, ended = [Reader(url, question) for question in questions], threading.Event()
+    with ThreadPoolExecutor(len(readers)) as threads:
+        asking = [threads.submit(reader.read_until, ended) for reader in readers]
+        try:
+            while not all(reader.answers for reader in readers):
+                for failed in wait(asking, 0.01, FIRST_COMPLETED).done:
+                    failed.result()
+            yield readers
+        finally:
+            ended.set()
+        for each in asking:
+            each.result()
+    assert all(reader.times_asked > 1 for reader in readers)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -494,9 +494,9 @@ class Refused(NamedTuple):
 
     why: str
     sql: str = ESCALATIONS
-    columns: dict[str, str] = PER_DAY
-    key: list[str] = ["account_id", "day"]  # noqa: RUF012 - a tuple's default
-    config: dict[str, object] = {}  # noqa: RUF012
+    columns: Mapping[str, str] = PER_DAY
+    key: Sequence[str] = ("account_id", "day")
+    config: Mapping[str, object] | None = None
 
 
 NO_DIFFERENCE = "uses {}, which is wrong of a difference: a measure is a sum of measures."

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def definitions(
     # dbt may have to parse the project, and its profile asks where the warehouse is.
     for name, value in libpq_environment.items():
         monkeypatch.setenv(name, value)
-    from orchestration.definitions import defs  # noqa: PLC0415 - parses when it is imported
+    from orchestration.definitions import defs  # noqa: PLC0415 - dbt parses when it is imported
 
     return defs()
 
@@ -28,9 +29,17 @@ def definitions(
 @pytest.fixture
 def manifest(definitions: dg.Definitions) -> Any:
     assert definitions
-    from orchestration.dbt_project import dbt_project  # noqa: PLC0415 - as above
+    from orchestration.dbt_project import dbt_project  # noqa: PLC0415 - dbt parses at its import
 
     return json.loads(dbt_project.manifest_path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def prepare_manifest(definitions: dg.Definitions) -> Callable[[DbtProject], None]:
+    assert definitions
+    from orchestration import dbt_project  # noqa: PLC0415 - dbt parses when it is imported
+
+    return dbt_project.prepare_manifest
 
 
 def names(keys: Any) -> set[str]:
@@ -162,7 +171,7 @@ def test_a_change_that_waited_for_a_minute_starts_a_refresh(
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         if status:
             instance.add_run(dg.DagsterRun(job_name="refresh", status=status))
-        from orchestration.defs.resources import ChangeLog  # noqa: PLC0415 - as above
+        from orchestration.defs.resources import ChangeLog  # noqa: PLC0415 - dbt parses at import
 
         context = dg.build_sensor_context(instance, resources={"change_log": ChangeLog()})
         tick = sensor.evaluate_tick(context)
@@ -171,12 +180,11 @@ def test_a_change_that_waited_for_a_minute_starts_a_refresh(
 
 
 def test_a_project_is_parsed_once_and_again_when_it_changed(
-    definitions: dg.Definitions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepare_manifest: Callable[[DbtProject], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """And without a database: there is none where the variable points to."""
-    assert definitions
-    from orchestration.dbt_project import prepare_manifest  # noqa: PLC0415 - as above
-
     monkeypatch.setenv("PGHOST", str(tmp_path / "no_server"))
     for name in ("dbt_project.yml", "profiles.yml"):
         shutil.copy(REPOSITORY / name, tmp_path)
@@ -211,11 +219,8 @@ def test_a_project_is_parsed_once_and_again_when_it_changed(
 
 
 def test_a_project_that_cannot_be_parsed_says_why(
-    definitions: dg.Definitions, tmp_path: Path
+    prepare_manifest: Callable[[DbtProject], None], tmp_path: Path
 ) -> None:
-    assert definitions
-    from orchestration.dbt_project import prepare_manifest  # noqa: PLC0415 - as above
-
     for name in ("dbt_project.yml", "profiles.yml"):
         shutil.copy(REPOSITORY / name, tmp_path)
     (tmp_path / "models" / "marts").mkdir(parents=True)
