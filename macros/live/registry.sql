@@ -5,24 +5,46 @@
 #}
 
 
-{# Makes schema live, where nobody but these macros writes. #}
-{% macro create_live_schema() -%}
+{#
+    Makes schema live, where nobody but these macros writes, or brings it up to
+    date where another script than this one made it: its comment says which.
+
+    The script commits, so it may run again only where no transaction is open:
+    `is_locked` says that one may be, and that there being a schema will do.
+#}
+{% macro create_live_schema(is_locked=false) -%}
+    {%- set script = live_schema_script() -%}
+    {%- set comment = 'What dbt keeps of the live models; made by script '
+        ~ local_md5(script) -%}
     {%- set found = run_query(
         "select
             to_regclass('raw.changes') is not null as raw,
-            to_regclass('live.models') is not null as live"
+            to_regclass('live.models') is not null as live,
+            coalesce(obj_description(
+                to_regnamespace('live'), 'pg_namespace'
+            ) = " ~ quoted(comment) ~ ", false) as current"
     ).rows[0] -%}
     {%- if not found['raw'] -%}
         {{ exceptions.raise_compiler_error(
             'The database is not migrated: run `upshot migrate`.'
         ) }}
-    {%- elif not found['live'] -%}
-        {%- do run_query(live_schema_script()) -%}
+    {%- elif not found['live'] or not (found['current'] or is_locked) -%}
+        {%- do run_query(
+            script ~ ';\ncomment on schema live is ' ~ quoted(comment)
+            ~ ';\ncommit'
+        ) -%}
     {%- endif -%}
 {%- endmacro %}
 
 
+{#
+    Each statement leaves alone what is as it should be: a table gets a column
+    more by `alter table … add column if not exists`, a view by being replaced,
+    at its end. Nothing that is read is ever dropped.
+#}
 {% macro live_schema_script() -%}
+{{ lock_live() }};
+
 create schema if not exists live;
 
 -- One row per live model. definition: what live_definition() says of it.
@@ -45,6 +67,8 @@ create table if not exists live.accounts (
     data_through timestamptz not null
 );
 
+{{ lock_out_readers([{'schema': 'live', 'model': 'pending_sessions'}]) }}
+
 -- The pending sessions: what the change log names and no refresh has taken.
 -- An account without a session (null) stands for all that it has.
 create or replace view live.pending_sessions as
@@ -63,15 +87,13 @@ inner join raw.sessions
         changes.account_id = sessions.account_id
         -- Said twice, or every read would make room for all of an account.
         and changes.account_id::text = sessions.account_id::text
-where changes.session_id is null;
-
-commit
+where changes.session_id is null
 {%- endmacro %}
 
 
 {# The registered definitions by name, those first that others read. #}
 {% macro registered_models() -%}
-    {%- do create_live_schema() -%}
+    {%- do create_live_schema(is_locked=true) -%}
     {%- set models = {} -%}
     {%- for row in run_query(
         "select model, definition::text, fingerprint, rebuilt_by

@@ -232,6 +232,21 @@ class TestUnchangedSql:
         assert warehouse.wrong_rows() == {}
 
 
+class TestSchema:
+    def test_what_an_older_project_made_is_brought_up_to_date(self, warehouse: Warehouse) -> None:
+        """A view in which no change is pending, here."""
+        warehouse.query("""
+            create or replace view live.pending_sessions as
+            select account_id, session_id from raw.changes where false;
+            comment on schema live is 'What an older project made';
+        """)
+        with reading(warehouse.url, *SHOWN.values()) as readers:
+            warehouse.dbt("run-operation", "refresh")
+        for reader in readers:
+            assert reader.answers == [warehouse.value(AS_IT_IS)]
+        warehouse.assert_exact()
+
+
 class TestFullRefresh:
     def test_it_disturbs_no_reader(self, warehouse: Warehouse) -> None:
         warehouse.query("create view public.of_a_user as select * from marts.daily_outcomes")
