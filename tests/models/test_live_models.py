@@ -232,9 +232,28 @@ class TestUnchangedSql:
         assert warehouse.wrong_rows() == {}
 
 
-class TestSchema:
-    def test_what_an_older_project_made_is_brought_up_to_date(self, warehouse: Warehouse) -> None:
-        """A view in which no change is pending, here."""
+class TestOlderWarehouse:
+    """What an older project built becomes what this one builds."""
+
+    def test_marts_that_were_tables_become_live(self, warehouse: Warehouse) -> None:
+        warehouse.query("drop schema live, marts cascade")
+        models = {name: (warehouse.project / name).read_text() for name in (FACTS, DAILY_OUTCOMES)}
+        for name, text in models.items():
+            table = "{{ config(materialized='table') }}\n"
+            (warehouse.project / name).write_text(table + text)
+        warehouse.dbt("run", "--select", "facts", "daily_outcomes")
+        before = warehouse.value(SHOWN["daily_outcomes"])
+        assert before == warehouse.value(AS_IT_IS)
+        for name, text in models.items():
+            (warehouse.project / name).write_text(text)
+        warehouse.query(CHANGES)
+        assert warehouse.value(SHOWN["daily_outcomes"]) == before
+        warehouse.dbt("run", "--select", "facts", "daily_outcomes")
+        assert warehouse.value(SHOWN["daily_outcomes"]) == warehouse.value(AS_IT_IS) != before
+        assert warehouse.wrong_rows() == {}
+
+    def test_schema_live_is_brought_up_to_date(self, warehouse: Warehouse) -> None:
+        """It has a view in which no change is pending, here."""
         warehouse.query("""
             create or replace view live.pending_sessions as
             select account_id, session_id from raw.changes where false;
