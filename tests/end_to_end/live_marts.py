@@ -1,62 +1,14 @@
 """The live marts of one database: how they are refreshed, and whether they are exact."""
 
-import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import psycopg
-from dbt.cli.main import dbtRunner
-from dbt.contracts.graph.manifest import Manifest
+from dbt_runs import Dbt
 from psycopg import sql
-
-from ingest.dbt_runs import PROJECT
-from ingest.settings import Settings
-from ingest.store.operations import libpq_variables
-
-
-class Dbt:
-    """The project, parsed once: a refresh takes a tenth of a second then."""
-
-    def __init__(self, settings: Settings, url: str) -> None:
-        self._options = [
-            f"--project-dir={PROJECT}",
-            f"--profiles-dir={PROJECT}",
-            f"--target-path={settings.home / 'dbt' / 'target'}",
-            f"--log-path={settings.home / 'dbt' / 'logs'}",
-            "--log-level=none",
-            "--log-level-file=none",
-        ]
-        self._manifest: Manifest | None = None
-        self._manifest = cast("Manifest", self._run(url, ["parse"]))
-
-    def build(self, url: str) -> None:
-        self._run(url, ["run"])
-
-    def refresh(self, url: str) -> list[str]:
-        """Refresh; return the statements that did it."""
-        statements: list[str] = []
-
-        def note(event: Any) -> None:
-            if event.info.name == "SQLQuery":
-                statements.append(event.data.sql)
-
-        self._run(url, ["run-operation", "refresh"], note)
-        return statements
-
-    def repair(self, url: str) -> None:
-        self._run(url, ["run-operation", "repair"])
-
-    def _run(self, url: str, command: list[str], note: Callable[[Any], None] | None = None) -> Any:
-        # The profile reads libpq's variables.
-        os.environ.update(libpq_variables(url))
-        runner = dbtRunner(manifest=self._manifest, callbacks=[note] if note else [])
-        done = runner.invoke([*command, *self._options])
-        if not done.success:
-            raise RuntimeError(f"dbt {command[0]} failed: {done.result}") from done.exception
-        return done.result
 
 
 class LiveMarts:
@@ -77,10 +29,10 @@ class LiveMarts:
         self.owner.close()
 
     def refresh(self) -> None:
-        self._dbt.refresh(self.url)
+        self._dbt.refresh()
 
     def repair(self) -> None:
-        self._dbt.repair(self.url)
+        self._dbt.repair()
 
     @contextmanager
     def refreshing(self, after: float) -> Iterator[None]:
@@ -143,4 +95,11 @@ def script_of_refresh(dbt: Dbt, url: str) -> list[str]:
             "insert into raw.changes (account_id, session_id, received_at)"
             " values (gen_random_uuid(), gen_random_uuid(), now())"
         )
-    return statements_of(max(dbt.refresh(url), key=len))
+    ran: list[str] = []
+
+    def note(event: Any) -> None:
+        if event.info.name == "SQLQuery":
+            ran.append(event.data.sql)
+
+    dbt.refresh(note)
+    return statements_of(max(ran, key=len))

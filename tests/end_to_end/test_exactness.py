@@ -20,11 +20,12 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from conftest import Api, with_changes
+from dbt_runs import Dbt
 from event_oracle import EventOracle, comparable
 from exactness import compare, snapshot
 from hypothesis import HealthCheck, Phase, find, given, settings
 from incident_oracle import Answer, Window
-from live_marts import Dbt, LiveMarts, script_of_refresh
+from live_marts import LiveMarts, script_of_refresh
 from stories import FLOWS, NOBODY, SESSIONS, USERS, Asked, Called, Posted, Refreshed, Story, stories
 from writing_account import Account
 
@@ -65,11 +66,11 @@ def world(
     base_settings: Settings,
     request: pytest.FixtureRequest,
 ) -> Iterator[World]:
-    settings = with_changes(base_settings, database_url=new_database())
-    assert settings.database_url
-    dbt = Dbt(settings, settings.database_url)
-    dbt.build(settings.database_url)
-    marts = LiveMarts(settings.database_url, dbt, script_of_refresh(dbt, settings.database_url))
+    url = new_database()
+    settings = with_changes(base_settings, database_url=url)
+    dbt = Dbt(url, settings.home / "dbt")
+    dbt.build()
+    marts = LiveMarts(url, dbt, script_of_refresh(dbt, url))
     made = World(Api(serve(settings), settings), marts, Counter())
     yield made
     marts.close()
