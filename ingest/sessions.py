@@ -12,6 +12,7 @@ from litestar.types.internal_types import PathParameterDefinition
 
 from ingest.auth import ADMINS, Identity, only
 from ingest.body import JSON
+from ingest.direct import Direct
 from ingest.events import check_clock
 from ingest.openapi import write_problems
 from ingest.problems import Forbidden, invalid
@@ -118,6 +119,7 @@ class SessionController(Controller):
     @post(
         ["/{session_id:uuid}/rate", "/{session_id:uuid}/ratings"],
         dto=JSON[NewRating],
+        middleware=[Direct],
         operation_id=_rating_operation,
         summary="Rate a completed session",
         responses=write_problems(403, 404, 409),

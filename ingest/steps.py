@@ -11,6 +11,7 @@ from litestar.params import FromQuery, JSONBody, PathParameter
 
 from ingest.auth import Identity
 from ingest.body import JSON
+from ingest.direct import Direct
 from ingest.openapi import write_problems
 from ingest.schema import Vote, VoteAnswer
 from ingest.store.feedback import Feedback
@@ -27,6 +28,7 @@ class StepController(Controller):
 
     @post(
         dto=JSON[Vote],
+        middleware=[Direct],
         operation_id="voteOnStep",
         summary="Say whether a step helped",
         responses={
