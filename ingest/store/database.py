@@ -101,16 +101,17 @@ class Database:
         Args:
             account_id: whose rows it writes.
             statement: its name.
-            parameters: with the `session_ids` that it judges.
+            parameters: with the `items`, each with the `session_id` that it judges.
 
         Raises:
             Unavailable: as `writing` does.
         """
         parameters = parameters | {"account_id": account_id}
         async with self._turn(account_id), self._connected() as connection:
-            async with connection.pipeline(), connection.transaction():
-                await connection.execute(SQL["lock_account_shared"], parameters)
-                await connection.execute(SQL["lock_sessions"], parameters)
+            # A pipeline that nothing else divides is a transaction: it commits as it ends. Two
+            # statements, because the second has to see what was committed under the locks.
+            async with connection.pipeline():
+                await connection.execute(SQL["lock_account_and_sessions"], parameters)
                 cursor = await connection.execute(SQL[statement], parameters)
             # Not before the commit: each answer that is waited for is a round trip.
             return await cursor.fetchall()
@@ -191,7 +192,10 @@ class Database:
         if turns is None:
             turns = self._turns[account_id] = asyncio.Semaphore(self._most_per_account)
         try:
-            await asyncio.wait_for(turns.acquire(), POOL_TIMEOUT_SECONDS)
+            if turns.locked():
+                await asyncio.wait_for(turns.acquire(), POOL_TIMEOUT_SECONDS)
+            else:
+                await turns.acquire()  # at once, and without the task that a timeout needs
         except TimeoutError:
             raise Unavailable("Too many requests of this account wait for the database.") from None
         try:

@@ -169,8 +169,7 @@ class Feedback:
         self, statement: str, account_id: UUID, asked: Sequence[AskedRating | AskedVote]
     ) -> list[Row]:
         items = Jsonb(asked, dumps=msgspec.json.encode)
-        parameters = {"session_ids": [each.session_id for each in asked], "items": items}
-        rows = await self._database.write_at_once(account_id, statement, parameters)
+        rows = await self._database.write_at_once(account_id, statement, {"items": items})
         by_event = {row[0]: row for row in rows}
         return [by_event[each.event_id] for each in asked]
 
