@@ -138,7 +138,7 @@ class Bench:
         who = Identity(user_id=ENGINEER, account_id=ACCOUNT, role=role)
         token = issue_token(self.settings, who, timedelta(hours=1))
         most = int(SECONDS * (200 if kind.startswith("batch") else MOST_PER_SECOND))
-        before = self.cpu(api)
+        before = seconds_of(api), self.database_seconds()
         done = subprocess.run(
             [
                 sys.executable, HERE / "client.py", kind, str(port), token, str(clients),
@@ -147,10 +147,9 @@ class Bench:
             capture_output=True, text=True, check=True, timeout=SECONDS + 30,
         )  # fmt: skip
         figures: dict[str, Any] = json.loads(done.stdout)
-        api_cpu, database_cpu = (
-            (now - then) / figures["elapsed"]
-            for now, then in zip(self.cpu(api), before, strict=True)
-        )
+        elapsed = figures["elapsed"]
+        api_cpu = (seconds_of(api) - before[0]) / elapsed
+        database_cpu = (self.database_seconds() - before[1]) / elapsed
         statuses = figures.pop("statuses")
         assert set(statuses) <= {"200", "201"}, statuses
         if variant != "nothing" and not kind.startswith("batch"):
@@ -158,43 +157,66 @@ class Bench:
             assert self.next_session <= SESSIONS
         return figures | {"api_cpu": api_cpu, "database_cpu": database_cpu}
 
-    def cpu(self, api: psutil.Process) -> tuple[float, float]:
-        """Seconds that the API and all of PostgreSQL have spent; who has ended counts too."""
+    def database_seconds(self) -> float:
+        """CPU time that all of PostgreSQL has spent; who has ended counts too."""
         server = psutil.Process(self.postmaster)
-        own, spent = server.cpu_times(), api.cpu_times()
-        database = own.user + own.system + own.children_user + own.children_system
+        own = server.cpu_times()
+        spent = own.user + own.system + own.children_user + own.children_system
         for backend in server.children():
             with suppress(psutil.NoSuchProcess):
-                times = backend.cpu_times()
-                database += times.user + times.system
-        return spent.user + spent.system, database
+                spent += seconds_of(backend)
+        return spent
 
     def pgbench(self, kind: str, clients: int) -> Figures:
         script = Path(self.home) / f"{kind}.sql"
         script.write_text(PGBENCH[kind].format(account=ACCOUNT))
+        seconds = max(1, round(SECONDS))
+        before = seconds_of_children(), self.database_seconds()
         done = subprocess.run(
             [
                 POSTGRES_VERSIONS[18] / "pgbench", "-n", "-M", "prepared", "-c", str(clients),
-                "-j", "1", "-T", str(max(1, round(SECONDS))), "-f", script, self.url,
+                "-j", "1", "-T", str(seconds), "-f", script, self.url,
             ],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         match = re.search(r"tps = ([\d.]+)", done.stdout)
         assert match, done.stdout
-        return {"per_second": float(match[1])}
+        return {
+            "per_second": float(match[1]),
+            "client_cpu": (seconds_of_children() - before[0]) / seconds,
+            "database_cpu": (self.database_seconds() - before[1]) / seconds,
+        }
 
     def batched_inserts(self, size: int) -> Figures:
         with psycopg.connect(self.url, autocommit=True) as connection:
+            before = time.process_time(), self.database_seconds()
             rows, started = 0, time.perf_counter()
             while time.perf_counter() - started < SECONDS:
                 ids = [UUID(bytes=os.urandom(16)) for _ in range(size)]
                 connection.execute(BATCHED_INSERT, {"account": ACCOUNT, "ids": ids})
                 rows += size
-            return {"per_second": rows / (time.perf_counter() - started) / size}
+            elapsed = time.perf_counter() - started
+            return {
+                "per_second": rows / elapsed / size,
+                "client_cpu": (time.process_time() - before[0]) / elapsed,
+                "database_cpu": (self.database_seconds() - before[1]) / elapsed,
+            }
+
+
+def seconds_of(process: psutil.Process) -> float:
+    """CPU time that a process has spent."""
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def seconds_of_children() -> float:
+    """CPU time that those programs have spent which this one waited for."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def main() -> None:
-    console = Console()
+    console = Console(width=110)
     folder = Path(tempfile.mkdtemp(prefix="upshot-bench-"))
     with ExitStack() as stack:
         server = stack.enter_context(get_server(folder / "data", postgres_version=18))
