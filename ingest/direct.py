@@ -67,8 +67,6 @@ class _Call:
         if self._handler.resolve_guards():
             await self._handler.authorize_connection(request)
         body = await self._read(receive)
-        if body is None:
-            return
         if not body:
             raise MalformedBody("The body is empty.")
         _check_media_type(scope)
@@ -91,18 +89,16 @@ class _Call:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content, "more_body": False})
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """Return the body, or None if the client hung up."""
-        body = b""
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                return None
-            body += message.get("body", b"")
+    async def _read(self, receive: Receive) -> bytes:
+        body = bytearray()
+        more = True
+        while more:
+            message: Any = await receive()
+            body += message["body"]
             if len(body) > self._most_bytes:
                 raise RequestEntityTooLarge
-            if not message.get("more_body", False):
-                return body
+            more = message["more_body"]
+        return bytes(body)
 
 
 def _check_media_type(scope: HTTPScope) -> None:
