@@ -27,6 +27,9 @@ from ingest.schema import (
     AnyEvent,
     FlowUpsertedEvent,
     Out,
+    SessionCompletedEvent,
+    SessionStartedEvent,
+    StepVisitedEvent,
     UserUpsertedEvent,
 )
 from ingest.settings import Settings
@@ -39,7 +42,12 @@ FUTURE = timedelta(hours=24)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 _EVENT: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
-_DEFAULT_TIMES = ("started_at", "completed_at", "visited_at")
+_DEFAULT_TIMES: dict[type, str] = {
+    SessionStartedEvent: "started_at",
+    SessionCompletedEvent: "completed_at",
+    StepVisitedEvent: "visited_at",
+}
+"""The times that are the event's own when they are left out."""
 
 
 class Counts(Out, frozen=True):
@@ -115,7 +123,7 @@ def check_clock(moment: datetime, now: datetime, pointer: str) -> datetime:
         raise invalid(pointer, "The time is more than 24 hours in the future.")
     if moment < EARLIEST:
         raise invalid(pointer, "The time is before 1970.")
-    return moment.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 async def take(
@@ -198,12 +206,14 @@ def check_steps(step_ids: Sequence[str], pointer: str) -> None:
 
 def _in_utc(event: AnyEvent, now: datetime) -> AnyEvent:
     occurred_at = check_clock(event.occurred_at, now, "/occurred_at")
-    times: dict[str, Any] = {}
-    for name in _DEFAULT_TIMES:
-        if hasattr(event.data, name):
-            moment = getattr(event.data, name) or occurred_at
-            times[name] = check_clock(moment, now, f"/data/{name}")
-    data = msgspec.structs.replace(event.data, **times)
+    data: Any = event.data
+    if name := _DEFAULT_TIMES.get(type(event)):
+        said = getattr(data, name)
+        moment = occurred_at if said is None else check_clock(said, now, f"/data/{name}")
+        if moment is not said:
+            data = msgspec.structs.replace(data, **{name: moment})
+    if data is event.data and occurred_at is event.occurred_at:
+        return event
     return msgspec.structs.replace(event, occurred_at=occurred_at, data=data)
 
 

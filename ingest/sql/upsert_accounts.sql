@@ -9,10 +9,14 @@ select
     item.occurred_at,
     %(received_at)s
 from
-    jsonb_to_recordset(%(items)s)
-        as item (
-            name text, time_zone text, event_id uuid, occurred_at timestamptz
-        )
+    unnest(
+        %(name)s::text[],
+        %(time_zone)s::text[],
+        %(event_id)s::uuid[],
+        %(occurred_at)s::timestamptz[]
+    ) as item (name, time_zone, event_id, occurred_at)
+order by item.occurred_at desc, item.event_id desc
+limit 1
 on conflict (account_id) do update set
     name = excluded.name,
     time_zone = excluded.time_zone,

@@ -3,7 +3,7 @@ insert into raw.flow_steps as stored (
     account_id, flow_id, step_id, title, position,
     event_id, occurred_at, received_at
 )
-select
+select distinct on (item.flow_id, step.step_id collate "C")
     %(account_id)s,
     item.flow_id,
     step.step_id,
@@ -13,16 +13,22 @@ select
     item.occurred_at,
     %(received_at)s
 from
-    jsonb_to_recordset(%(items)s)
-        as item (
-            flow_id uuid, steps jsonb, event_id uuid, occurred_at timestamptz
-        )
+    unnest(
+        %(flow_id)s::uuid[],
+        %(steps)s::jsonb[],
+        %(event_id)s::uuid[],
+        %(occurred_at)s::timestamptz[]
+    ) as item (flow_id, steps, event_id, occurred_at)
 cross join
     lateral jsonb_to_recordset(item.steps)
         as step (
             step_id text, title text, position integer
         )
-order by item.flow_id, step.step_id
+order by
+    item.flow_id asc,
+    step.step_id collate "C" asc,
+    item.occurred_at desc,
+    item.event_id desc
 on conflict (account_id, flow_id, step_id) do update set
     title = excluded.title,
     position = excluded.position,

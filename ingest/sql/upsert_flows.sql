@@ -1,7 +1,7 @@
 insert into raw.flows as stored (
     account_id, flow_id, name, event_id, occurred_at, received_at
 )
-select
+select distinct on (item.flow_id)
     %(account_id)s,
     item.flow_id,
     item.name,
@@ -9,10 +9,13 @@ select
     item.occurred_at,
     %(received_at)s
 from
-    jsonb_to_recordset(%(items)s)
-        as item (
-            flow_id uuid, name text, event_id uuid, occurred_at timestamptz
-        )
+    unnest(
+        %(flow_id)s::uuid[],
+        %(name)s::text[],
+        %(event_id)s::uuid[],
+        %(occurred_at)s::timestamptz[]
+    ) as item (flow_id, name, event_id, occurred_at)
+order by item.flow_id asc, item.occurred_at desc, item.event_id desc
 on conflict (account_id, flow_id) do update set
     name = excluded.name,
     event_id = excluded.event_id,

@@ -2,7 +2,7 @@
 insert into raw.session_ratings as stored (
     account_id, session_id, rating, comment, event_id, occurred_at, received_at
 )
-select
+select distinct on (item.session_id)
     %(account_id)s,
     item.session_id,
     item.rating,
@@ -11,14 +11,14 @@ select
     item.occurred_at,
     %(received_at)s
 from
-    jsonb_to_recordset(%(items)s)
-        as item (
-            session_id uuid,
-            rating smallint,
-            comment text,
-            event_id uuid,
-            occurred_at timestamptz
-        )
+    unnest(
+        %(session_id)s::uuid[],
+        %(rating)s::smallint[],
+        %(comment)s::text[],
+        %(event_id)s::uuid[],
+        %(occurred_at)s::timestamptz[]
+    ) as item (session_id, rating, comment, event_id, occurred_at)
+order by item.session_id asc, item.occurred_at asc, item.event_id asc
 on conflict (account_id, session_id) do update set
     rating = excluded.rating,
     comment = excluded.comment,

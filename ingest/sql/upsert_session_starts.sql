@@ -1,26 +1,30 @@
+-- A session that is new has its user named at once; see name_session_users.
 insert into raw.sessions as stored (
-    account_id, session_id, flow_id, user_id, started_at,
+    account_id, session_id, flow_id, user_id, named_user_ids, started_at,
     started_event_id, started_occurred_at, started_received_at
 )
-select
+select distinct on (item.session_id)
     %(account_id)s,
     item.session_id,
     item.flow_id,
     item.user_id,
+    array[item.user_id],
     item.started_at,
     item.event_id,
     item.occurred_at,
     %(received_at)s
 from
-    jsonb_to_recordset(%(items)s)
-        as item (
-            session_id uuid,
-            flow_id uuid,
-            user_id uuid,
-            started_at timestamptz,
-            event_id uuid,
-            occurred_at timestamptz
-        )
+    unnest(
+        %(session_id)s::uuid[],
+        %(flow_id)s::uuid[],
+        %(user_id)s::uuid[],
+        %(started_at)s::timestamptz[],
+        %(event_id)s::uuid[],
+        %(occurred_at)s::timestamptz[]
+    ) as item (
+        session_id, flow_id, user_id, started_at, event_id, occurred_at
+    )
+order by item.session_id asc, item.occurred_at desc, item.event_id desc
 on conflict (account_id, session_id) do update set
     flow_id = excluded.flow_id,
     user_id = excluded.user_id,

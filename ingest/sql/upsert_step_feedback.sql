@@ -3,25 +3,41 @@ insert into raw.step_feedback as stored (
     account_id, session_id, step_id, user_id, was_helpful,
     event_id, occurred_at, received_at
 )
-select
+select distinct on (item.session_id, item.step_id collate "C", item.user_id)
     %(account_id)s,
     item.session_id,
     item.step_id,
-    coalesce(item.user_id, '00000000-0000-0000-0000-000000000000'),
+    item.user_id,
     item.was_helpful,
     item.event_id,
     item.occurred_at,
     %(received_at)s
-from
-    jsonb_to_recordset(%(items)s)
-        as item (
-            session_id uuid,
-            step_id text,
-            user_id uuid,
-            was_helpful boolean,
-            event_id uuid,
-            occurred_at timestamptz
+from (
+    select
+        session_id,
+        step_id,
+        was_helpful,
+        event_id,
+        occurred_at,
+        coalesce(user_id, '00000000-0000-0000-0000-000000000000') as user_id
+    from
+        unnest(
+            %(session_id)s::uuid[],
+            %(step_id)s::text[],
+            %(user_id)s::uuid[],
+            %(was_helpful)s::boolean[],
+            %(event_id)s::uuid[],
+            %(occurred_at)s::timestamptz[]
+        ) as vote (
+            session_id, step_id, user_id, was_helpful, event_id, occurred_at
         )
+) as item
+order by
+    item.session_id asc,
+    item.step_id collate "C" asc,
+    item.user_id asc,
+    item.occurred_at desc,
+    item.event_id desc
 on conflict (account_id, session_id, step_id, user_id) do update set
     was_helpful = excluded.was_helpful,
     event_id = excluded.event_id,

@@ -2,7 +2,9 @@ insert into raw.step_visits as stored (
     account_id, session_id, step_id, visited_at,
     event_id, occurred_at, received_at
 )
-select
+select distinct on (
+    item.session_id, item.step_id collate "C", item.visited_at
+)
     %(account_id)s,
     item.session_id,
     item.step_id,
@@ -11,14 +13,19 @@ select
     item.occurred_at,
     %(received_at)s
 from
-    jsonb_to_recordset(%(items)s)
-        as item (
-            session_id uuid,
-            step_id text,
-            visited_at timestamptz,
-            event_id uuid,
-            occurred_at timestamptz
-        )
+    unnest(
+        %(session_id)s::uuid[],
+        %(step_id)s::text[],
+        %(visited_at)s::timestamptz[],
+        %(event_id)s::uuid[],
+        %(occurred_at)s::timestamptz[]
+    ) as item (session_id, step_id, visited_at, event_id, occurred_at)
+order by
+    item.session_id asc,
+    item.step_id collate "C" asc,
+    item.visited_at asc,
+    item.occurred_at desc,
+    item.event_id desc
 on conflict (account_id, session_id, step_id, visited_at) do update set
     event_id = excluded.event_id,
     occurred_at = excluded.occurred_at,

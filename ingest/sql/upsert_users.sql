@@ -1,7 +1,7 @@
 insert into raw.users as stored (
     account_id, user_id, name, role, event_id, occurred_at, received_at
 )
-select
+select distinct on (item.user_id)
     %(account_id)s,
     item.user_id,
     item.name,
@@ -10,14 +10,14 @@ select
     item.occurred_at,
     %(received_at)s
 from
-    jsonb_to_recordset(%(items)s)
-        as item (
-            user_id uuid,
-            name text,
-            role text,
-            event_id uuid,
-            occurred_at timestamptz
-        )
+    unnest(
+        %(user_id)s::uuid[],
+        %(name)s::text[],
+        %(role)s::text[],
+        %(event_id)s::uuid[],
+        %(occurred_at)s::timestamptz[]
+    ) as item (user_id, name, role, event_id, occurred_at)
+order by item.user_id asc, item.occurred_at desc, item.event_id desc
 on conflict (account_id, user_id) do update set
     name = excluded.name,
     role = excluded.role,

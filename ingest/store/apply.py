@@ -2,16 +2,18 @@
 
 Raw state does not depend on the order or the repetition of events: every statement keeps, per
 key, the greatest (`occurred_at`, event id), and what was erased stays erased. All events of a
-kind go in one statement, in the order of their keys, so that writers do not deadlock.
+kind go in one statement, be they one or ten thousand, which sorts them by their keys, so that
+writers do not deadlock.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
-import msgspec
-from psycopg.types.json import Jsonb
+from psycopg import AsyncCursor
 
 from ingest.schema import (
     AccountUpsertedEvent,
@@ -26,10 +28,19 @@ from ingest.schema import (
     UserErasedEvent,
     UserUpsertedEvent,
 )
+from ingest.store.arrays import (
+    Column,
+    Documents,
+    Flags,
+    Moments,
+    Numbers,
+    Texts,
+    Uuids,
+)
 from ingest.store.database import Connection
 from ingest.store.statements import SQL
 
-Key = tuple[Any, ...]
+Cursor = AsyncCursor[Any]
 
 NIL = UUID(int=0)
 """Stands for the session's own user, whom a vote did not name; in the log, for no session."""
@@ -39,30 +50,36 @@ class AloneNeeded(Exception):
     """These events erase something: they have to run while nobody else writes the account."""
 
 
-class _Kind(NamedTuple):
-    event: type
-    key: Callable[[Any], Key]
-    statements: tuple[str, ...]
+_STATEMENTS: dict[type, tuple[str, ...]] = {
+    UserUpsertedEvent: ("upsert_users",),
+    FlowUpsertedEvent: ("upsert_flows", "upsert_flow_steps"),
+    SessionStartedEvent: ("upsert_session_starts",),
+    SessionCompletedEvent: ("upsert_session_completions",),
+    StepVisitedEvent: ("upsert_step_visits",),
+    SessionRatedEvent: ("upsert_session_ratings",),
+    StepFeedbackEvent: ("upsert_step_feedback",),
+}
+"""What is run for the events of a kind, in this order: every writer has the same."""
 
-
-# The key is that of the table: no statement may meet the same row twice.
-_KINDS = (
-    _Kind(UserUpsertedEvent, lambda data: (data.user_id,), ("upsert_users",)),
-    _Kind(FlowUpsertedEvent, lambda data: (data.flow_id,), ("upsert_flows", "upsert_flow_steps")),
-    _Kind(SessionStartedEvent, lambda data: (data.session_id,), ("upsert_session_starts",)),
-    _Kind(SessionCompletedEvent, lambda data: (data.session_id,), ("upsert_session_completions",)),
-    _Kind(
-        StepVisitedEvent,
-        lambda data: (data.session_id, data.step_id, data.visited_at),
-        ("upsert_step_visits",),
-    ),
-    _Kind(SessionRatedEvent, lambda data: (data.session_id,), ("upsert_session_ratings",)),
-    _Kind(
-        StepFeedbackEvent,
-        lambda data: (data.session_id, data.step_id, data.user_id or NIL),
-        ("upsert_step_feedback",),
-    ),
-)
+_COLUMNS: dict[str, type[Column[Any]]] = {
+    "account_id": Uuids,
+    "user_id": Uuids,
+    "flow_id": Uuids,
+    "session_id": Uuids,
+    "step_id": Texts,
+    "name": Texts,
+    "time_zone": Texts,
+    "role": Texts,
+    "steps": Documents,
+    "started_at": Moments,
+    "visited_at": Moments,
+    "completed_at": Moments,
+    "outcome": Texts,
+    "rating": Numbers,
+    "comment": Texts,
+    "was_helpful": Flags,
+}
+"""How each field of an event's data goes to the database."""
 
 _OF_A_SESSION = (
     SessionStartedEvent,
@@ -73,11 +90,25 @@ _OF_A_SESSION = (
 
 _NAMING_NO_SESSION = (AccountUpsertedEvent, UserUpsertedEvent, FlowUpsertedEvent, UserErasedEvent)
 
+_ERASING = (UserErasedEvent, SessionDeletedEvent)
+
+_SESSION, _USER = attrgetter("data.session_id"), attrgetter("data.user_id")
+
 
 def need_alone(events: Iterable[AnyEvent]) -> bool:
     """Say whether these events have to run while nobody else writes the account."""
     alone = AccountUpsertedEvent | UserErasedEvent | SessionDeletedEvent
     return any(isinstance(event, alone) for event in events)
+
+
+async def ask_erasures(
+    connection: Connection, account_id: UUID, events: Sequence[AnyEvent]
+) -> Cursor:
+    """Ask which of the sessions and users that events name were erased."""
+    sessions = {event.data.session_id for event in events if hasattr(event.data, "session_id")}
+    users = {getattr(event.data, "user_id", None) for event in events} - {None}
+    named = {"session_ids": Uuids(sessions), "user_ids": Uuids(users)}
+    return await connection.execute(SQL["read_erasures"], {"account_id": account_id, **named})
 
 
 async def apply(
@@ -87,6 +118,7 @@ async def apply(
     *,
     received_at: datetime,
     alone: bool,
+    asked: Cursor | None = None,
 ) -> None:
     """Write the events of one account, and the sessions they touch to the change log.
 
@@ -96,30 +128,47 @@ async def apply(
         events: valid, each of an id of its own.
         received_at: our time.
         alone: whether the lock shuts out other writers.
+        asked: what `ask_erasures` was asked of these events, or more, if it was.
 
     Raises:
         AloneNeeded: something is to be erased and `alone` is false; nothing was written.
 
     """
     common = {"account_id": account_id, "received_at": received_at}
-    living, touched = await _erase(connection, events, common, alone=alone)
-    if await _upsert_accounts(connection, living, common):
+    asked = asked or await ask_erasures(connection, account_id, events)
+    erased = {(kind, subject) for kind, subject in await asked.fetchall()}
+    living, touched = await _erase(connection, events, erased, common, alone=alone)
+    of_kind: dict[type, list[AnyEvent]] = defaultdict(list)
+    for event in living:
+        of_kind[type(event)].append(event)
+    if await _upsert_accounts(connection, of_kind[AccountUpsertedEvent], common):
         touched.add(None)
-    for batch in _rounds(_naming(living), lambda data: (data.session_id,)):
-        items = Jsonb([_row(event) for event in batch], dumps=msgspec.json.encode)
-        await connection.execute(SQL["name_session_users"], common | {"items": items})
-    for kind in _KINDS:
-        own = [event for event in living if isinstance(event, kind.event)]
-        for batch in _rounds(own, kind.key):
-            items = Jsonb([_row(event) for event in batch], dumps=msgspec.json.encode)
-            for statement in kind.statements:
-                await connection.execute(SQL[statement], common | {"items": items})
-    touched |= {event.data.session_id for event in living if hasattr(event.data, "session_id")}
+    for kind, statements in _STATEMENTS.items():
+        if own := of_kind[kind]:
+            columns = _columns(own)
+            for statement in statements:
+                await connection.execute(SQL[statement], columns | common)
+    if naming := _naming(living):
+        named = {"session_id": Uuids(map(_SESSION, naming)), "user_id": Uuids(map(_USER, naming))}
+        await connection.execute(SQL["name_session_users"], named | common)
+    touched.update(event.data.session_id for event in living if hasattr(event.data, "session_id"))
     if any(isinstance(event, _NAMING_NO_SESSION) for event in events):
         # No figure changes, but names are in the answers.
         touched.add(NIL)
     if touched:
-        await connection.execute(SQL["log_changes"], common | {"session_ids": list(touched)})
+        await connection.execute(SQL["log_changes"], common | {"session_ids": Uuids(touched)})
+
+
+def _columns(events: Sequence[Any]) -> dict[str, Column[Any]]:
+    """Return the events of one kind as columns, named as the fields are."""
+    data = [event.data for event in events]
+    columns: dict[str, Column[Any]] = {
+        "event_id": Uuids([event.id for event in events]),
+        "occurred_at": Moments([event.occurred_at for event in events]),
+    }
+    for name in data[0].__struct_fields__:
+        columns[name] = _COLUMNS[name](map(attrgetter(name), data))
+    return columns
 
 
 def _naming(events: Sequence[AnyEvent], users: Container[UUID] | None = None) -> list[Any]:
@@ -133,39 +182,17 @@ def _naming(events: Sequence[AnyEvent], users: Container[UUID] | None = None) ->
     ]
 
 
-def _row(event: AnyEvent) -> dict[str, Any]:
-    return {
-        "event_id": event.id,
-        "occurred_at": event.occurred_at,
-        **msgspec.structs.asdict(event.data),
-    }
-
-
-def _rounds(events: Sequence[Any], key: Callable[[Any], Key]) -> Iterator[list[Any]]:
-    """Split events so that no key comes twice in a round; each round in the order of its keys."""
-    waiting: dict[Key, list[Any]] = {}
-    for event in events:
-        waiting.setdefault(key(event.data), []).append(event)
-    ordered = [waiting[each] for each in sorted(waiting, key=str)]
-    while ordered:
-        yield [queue.pop() for queue in ordered]
-        ordered = [queue for queue in ordered if queue]
-
-
 async def _upsert_accounts(
     connection: Connection, events: Sequence[AnyEvent], common: dict[str, Any]
 ) -> bool:
     """Write the account's name and zone; say whether its zone, and so its days, changed."""
-    own = [event for event in events if isinstance(event, AccountUpsertedEvent)]
-    if not own:
+    if not events:
         return False
     read = SQL["read_account_version"]
-    before = await (await connection.execute(read, common)).fetchone()
-    for batch in _rounds(own, lambda data: (data.account_id,)):
-        items = Jsonb([_row(event) for event in batch], dumps=msgspec.json.encode)
-        await connection.execute(SQL["upsert_accounts"], common | {"items": items})
-    after = await (await connection.execute(read, common)).fetchone()
-    return _zone(before) != _zone(after)
+    before = await connection.execute(read, common)
+    await connection.execute(SQL["upsert_accounts"], _columns(events) | common)
+    after = await connection.execute(read, common)
+    return _zone(await before.fetchone()) != _zone(await after.fetchone())
 
 
 def _zone(row: tuple[datetime, str] | None) -> str:
@@ -173,25 +200,20 @@ def _zone(row: tuple[datetime, str] | None) -> str:
 
 
 async def _erase(
-    connection: Connection, events: Sequence[AnyEvent], common: dict[str, Any], *, alone: bool
-) -> tuple[list[AnyEvent], set[UUID | None]]:
+    connection: Connection,
+    events: Sequence[AnyEvent],
+    erased: set[tuple[str, UUID]],
+    common: dict[str, Any],
+    *,
+    alone: bool,
+) -> tuple[Sequence[AnyEvent], set[UUID | None]]:
     """Carry out erasures; return the events about what is left, and the sessions touched.
 
     A session goes with any user whom one of its events ever named, or what others say of it
     would stay or go depending on which event came first. A vote is its user's alone.
     """
-    named_sessions = {
-        event.data.session_id for event in events if hasattr(event.data, "session_id")
-    }
-    named_users = {getattr(event.data, "user_id", None) for event in events} - {None}
-    rows = await (
-        await connection.execute(
-            SQL["read_erasures"],
-            common | {"session_ids": list(named_sessions), "user_ids": list(named_users)},
-        )
-    ).fetchall()
-    erased = {(kind, subject) for kind, subject in rows}
-
+    if not erased and not any(isinstance(event, _ERASING) for event in events):
+        return events, set()
     users = {event.data.user_id for event in events if isinstance(event, UserErasedEvent)}
     gone_users = users | {subject for kind, subject in erased if kind == "user"}
     sessions = {event.data.session_id for event in events if isinstance(event, SessionDeletedEvent)}

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +12,8 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from ingest.problems import EventIdReused, Problem, Unavailable
 from ingest.schema import AnyEvent
-from ingest.store.apply import AloneNeeded, apply, need_alone
+from ingest.store.apply import AloneNeeded, apply, ask_erasures, need_alone
+from ingest.store.arrays import Bytes, Uuids
 from ingest.store.database import Connection, Database
 from ingest.store.statements import SQL
 
@@ -36,11 +37,28 @@ async def store_events(
         Unavailable: nothing was stored.
 
     """
+    try:
+        return await _in_turn(database, account_id, events, received_at, _take)
+    except REFUSALS:
+        return await _in_turn(database, account_id, events, received_at, _take_apart)
+
+
+_Taking = Callable[..., Awaitable[list[Outcome]]]
+
+
+async def _in_turn(
+    database: Database,
+    account_id: UUID,
+    events: Sequence[AnyEvent],
+    received_at: datetime,
+    taking: _Taking,
+) -> list[Outcome]:
+    """Take events in one transaction, however often another writer undoes it."""
     alone = need_alone(events)
     for attempt in range(ATTEMPTS):
         try:
             async with database.writing(account_id, alone=alone) as connection:
-                return await _store(connection, account_id, events, received_at, alone=alone)
+                return await taking(connection, account_id, events, received_at, alone=alone)
         except AloneNeeded:
             alone = True
         except Unavailable as error:
@@ -51,7 +69,7 @@ async def store_events(
     raise Unavailable("Other writers of the account kept this one from its turn.")
 
 
-async def _store(
+async def _take_apart(
     connection: Connection,
     account_id: UUID,
     events: Sequence[AnyEvent],
@@ -59,21 +77,18 @@ async def _store(
     *,
     alone: bool,
 ) -> list[Outcome]:
+    """Take events of which the database refuses some: halve them until those stand alone."""
     try:
         async with connection.transaction():
             return await _take(connection, account_id, events, received_at, alone=alone)
     except REFUSALS:
-        # Somewhere in it is an event that the database refuses: let each stand for itself.
-        outcomes: list[Outcome] = []
-        for event in events:
-            try:
-                async with connection.transaction():
-                    outcomes += await _take(
-                        connection, account_id, [event], received_at, alone=alone
-                    )
-            except REFUSALS:
-                outcomes.append(Unavailable("The database could not take this event."))
-        return outcomes
+        if len(events) == 1:
+            return [Unavailable("The database could not take this event.")]
+    middle = len(events) // 2
+    outcomes: list[Outcome] = []
+    for half in (events[:middle], events[middle:]):
+        outcomes += await _take_apart(connection, account_id, half, received_at, alone=alone)
+    return outcomes
 
 
 async def _take(
@@ -84,38 +99,59 @@ async def _take(
     *,
     alone: bool,
 ) -> list[Outcome]:
-    hashes: dict[UUID, bytes] = {}
-    for event in events:
-        hashes.setdefault(event.id, payload_hash(event))
+    hashes = [payload_hash(event) for event in events]
+    first: dict[UUID, bytes] = {}
+    for event, own in zip(events, hashes, strict=True):
+        first.setdefault(event.id, own)
     common = {"account_id": account_id, "received_at": received_at}
-    rows = await (
-        await connection.execute(
-            SQL["register_events"],
-            common | {"event_ids": list(hashes), "payload_hashes": list(hashes.values())},
+    offered = {"event_id": Uuids(first), "payload_hash": Bytes(first.values())}
+    registered = await connection.execute(SQL["register_events"], common | offered)
+    # In the same round trip, though not all of these may be new.
+    asked = await ask_erasures(connection, account_id, events)
+    known = [event_id for (event_id,) in await registered.fetchall()]
+    if not known and len(first) == len(events):
+        fresh = events
+        outcomes: list[Outcome] = [True] * len(events)
+    else:
+        if known:
+            read = await connection.execute(
+                SQL["read_event_hashes"], common | {"event_ids": Uuids(known)}
+            )
+            first |= {event_id: bytes(stored) for event_id, stored in await read.fetchall()}
+        fresh, outcomes = _tell_apart(events, hashes, first, set(first) - set(known))
+    if fresh:
+        await apply(
+            connection, account_id, fresh, received_at=received_at, alone=alone, asked=asked
         )
-    ).fetchall()
-    created = {event_id for (event_id,) in rows}
-    if len(created) < len(hashes):
-        known = [event_id for event_id in hashes if event_id not in created]
-        rows = await (
-            await connection.execute(SQL["read_event_hashes"], common | {"event_ids": known})
-        ).fetchall()
-        hashes |= {event_id: bytes(stored) for event_id, stored in rows}
+    return outcomes
 
-    outcomes: list[Outcome] = []
+
+def _tell_apart(
+    events: Sequence[AnyEvent],
+    hashes: Sequence[bytes],
+    first: dict[UUID, bytes],
+    unseen: set[UUID],
+) -> tuple[list[AnyEvent], list[Outcome]]:
+    """Return the events that are new, and what became of each.
+
+    Args:
+        events: as they came.
+        hashes: theirs.
+        first: of each id, the hash that it came with first.
+        unseen: the ids that came for the first time.
+    """
     fresh: list[AnyEvent] = []
-    for event in events:
-        if hashes[event.id] != payload_hash(event):
+    outcomes: list[Outcome] = []
+    for event, own in zip(events, hashes, strict=True):
+        if own != first[event.id]:
             outcomes.append(EventIdReused("This event id came before with another payload."))
-        elif event.id in created:
-            created.discard(event.id)
+        elif event.id in unseen:
+            unseen.discard(event.id)
             fresh.append(event)
             outcomes.append(True)
         else:
             outcomes.append(False)
-    if fresh:
-        await apply(connection, account_id, fresh, received_at=received_at, alone=alone)
-    return outcomes
+    return fresh, outcomes
 
 
 def payload_hash(event: AnyEvent) -> bytes:

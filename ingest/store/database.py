@@ -14,6 +14,7 @@ from psycopg.errors import InvalidSchemaName, UndefinedTable
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from ingest.problems import DiskFull, MartsNotBuilt, Unavailable
+from ingest.store.arrays import register_arrays
 from ingest.store.room import Room
 from ingest.store.statements import SQL
 
@@ -24,6 +25,7 @@ WAITING_PER_CONNECTION = 20
 
 
 async def _configure(connection: Connection) -> None:
+    register_arrays(connection)
     await connection.execute(SQL["configure_connection"])
 
 
@@ -76,6 +78,9 @@ class Database:
     async def writing(self, account_id: UUID, *, alone: bool = False) -> AsyncIterator[Connection]:
         """One transaction in one account; committed when the block ends without an error.
 
+        Statements are sent when rows are fetched or the block ends: what does not wait for an
+        answer shares a round trip, and what fails is told there.
+
         Args:
             account_id: whose rows it writes.
             alone: shut out every other writer of the account.
@@ -88,6 +93,7 @@ class Database:
         async with (
             self._turn(account_id),
             self._connected() as connection,
+            connection.pipeline(),
             connection.transaction(),
         ):
             await connection.execute(lock, {"account_id": account_id})

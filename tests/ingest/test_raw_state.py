@@ -346,6 +346,7 @@ LATEST_WINS = {
     "upsert_step_visits": "step.visited",
     "upsert_step_feedback": "step.feedback",
 }
+NEWEST = "item.occurred_at desc, item.event_id desc"
 STARTS, STARTED = "upsert_session_starts", "session.started"
 COMPLETIONS, COMPLETED = "upsert_session_completions", "session.completed"
 
@@ -371,6 +372,13 @@ class Control(NamedTuple):
             Control(kind, name, LATEST, "excluded.occurred_at > stored.occurred_at")
             for name, kind in LATEST_WINS.items()
         ),
+        # Of several in a batch any one goes on to be compared with what is stored, or, of those
+        # at the same moment, the wrong one.
+        *(
+            Control(kind, name, NEWEST, wrong)
+            for name, kind in {**LATEST_WINS, STARTS: STARTED, COMPLETIONS: COMPLETED}.items()
+            for wrong in ("item.occurred_at asc", "item.occurred_at desc, item.event_id asc")
+        ),
         # The same in any order, and wrong: only the rules in plain Python can tell.
         Control("session.rated", "upsert_session_ratings", "< ( stored.", "> (stored."),
         Control(COMPLETED, COMPLETIONS, "item.outcome,", "'resolved',"),
@@ -378,10 +386,11 @@ class Control(NamedTuple):
         Control(STARTED, "read_erasures", "account_id = %(account_id)s", "false"),
         Control(STARTED, "sessions_of_users", "named_user_ids &&", "array[user_id] &&"),
         Control(STARTED, "name_session_users", "|| excluded.", "|| stored."),
+        Control(STARTED, "name_session_users", "or not known.", "or known."),
         Control(
             "session.rated",
             "name_session_users",
-            "array[item.user_id]",
+            "array_agg(distinct item.user_id order by item.user_id)",
             "array[%(account_id)s::uuid]",
         ),
         Control("user.upserted", "delete_users", "raw.users where", "raw.users where false and"),
