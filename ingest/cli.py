@@ -18,8 +18,10 @@ from ingest.check import check as find_differences
 from ingest.console import Console
 from ingest.dbt_runs import DbtFailed
 from ingest.demo import DEMO_ACCOUNTS
+from ingest.demo_making import demo_is_unfinished, make_demo
 from ingest.embedded import database_url
-from ingest.loading import Unreadable, demo_is_unfinished, load_files, make_demo
+from ingest.event_files import Unreadable
+from ingest.loading import load_files
 from ingest.problems import Problem
 from ingest.refresh import build, watch
 from ingest.settings import Settings, SettingsError, read_settings

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import rich.console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
@@ -39,6 +40,19 @@ class Console:
         )
         with self._progress(*columns) as progress:
             task = progress.add_task(title, total=total)
+            yield lambda amount: progress.update(task, advance=amount)
+
+    @contextmanager
+    def file_bar(self, name: str, size: int) -> Iterator[Advance]:
+        """A bar for a file of so many bytes; for a stream, whose size is 0, a count of items."""
+        title = f"Loading {name}"
+        if not size:
+            with self.bar(title, None) as advance:
+                yield advance
+            return
+        self._begin(title)
+        with self._progress(BarColumn(), TaskProgressColumn(), DownloadColumn()) as progress:
+            task = progress.add_task(title, total=size)
             yield lambda amount: progress.update(task, advance=amount)
 
     @contextmanager

@@ -140,13 +140,7 @@ async def take(
         Unavailable: nothing was stored.
 
     """
-    zones = await database.time_zones()
-    judged: list[AnyEvent | Problem] = []
-    for item in items:
-        try:
-            judged.append(read_event(item, settings, sender, zones, now))
-        except Problem as problem:
-            judged.append(problem)
+    judged = judge(items, settings, sender, await database.time_zones(), now)
     events = [event for event in judged if not isinstance(event, Problem)]
     stored = iter(await store_events(database, sender.account_id, events, now) if events else ())
     results = [
@@ -164,6 +158,23 @@ async def take(
         counts=Counts(**{name: tally.count(name) for name in Counts.__struct_fields__}),
         items=results,
     )
+
+
+def judge(
+    items: Sequence[bytes],
+    settings: Settings,
+    sender: Sender,
+    zones: frozenset[str],
+    now: datetime,
+) -> list[AnyEvent | Problem]:
+    """Read every item: an event, or the problem because of which it cannot be accepted."""
+    judged: list[AnyEvent | Problem] = []
+    for item in items:
+        try:
+            judged.append(read_event(item, settings, sender, zones, now))
+        except Problem as problem:
+            judged.append(problem)
+    return judged
 
 
 def read_event(

@@ -28,8 +28,8 @@ from ingest.auth import Identity, Role, issue_token
 from ingest.console import Console
 from ingest.dbt_runs import PROJECT
 from ingest.demo import DemoTour, demo_tour
+from ingest.demo_making import demo_is_unfinished, make_demo
 from ingest.embedded import database_url
-from ingest.loading import demo_is_unfinished, make_demo
 from ingest.refresh import build
 from ingest.settings import Settings, SettingsError
 from ingest.store.migrate import migrate

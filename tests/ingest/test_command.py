@@ -15,6 +15,7 @@ import pytest
 from conftest import BIN, Upshot
 
 from ingest.auth import read_token
+from ingest.bulk import MOST_EVENTS
 from ingest.problems import Unauthorized
 from ingest.settings import read_settings
 from ingest.store.operations import libpq_variables, without_password
@@ -189,12 +190,73 @@ def test_rejected_lines_are_told_with_number_and_reason(
     assert "/data/name" in told[2]
 
 
-def test_more_than_a_batch_is_loaded(upshot: Upshot, database_url: str, tmp_path: Path) -> None:
+def test_more_than_a_chunk_is_loaded_once(
+    upshot: Upshot, database_url: str, tmp_path: Path
+) -> None:
+    """An id that comes again with another payload is rejected, however far away the first is."""
+    events = [user_event() for _ in range(MOST_EVENTS + 1_234)]
+    again = [events[0], events[0] | {"occurred_at": "2026-03-02T09:30:00Z"}, events[-1]]
     path = tmp_path / "events.ndjson"
-    path.write_bytes(ndjson(*(user_event() for _ in range(1_234))))
-    assert load(upshot, database_url, str(path)).stdout.startswith("1234 created")
+    path.write_bytes(ndjson(*events, *again))
+    done = load(upshot, database_url, str(path))
+    assert done.stdout == f"{len(events)} created, 2 duplicate, 1 rejected\n"
+    assert f"{path}:{len(events) + 2}: This event id came before" in done.stderr
     with psycopg.connect(database_url) as connection:
-        assert connection.execute("select count(*) from raw.users").fetchone() == (1_234,)
+        rows = connection.execute("select count(*) from raw.users").fetchone()
+        assert rows == (len(events),)
+
+
+def test_what_the_database_refuses_is_told_and_its_neighbours_are_loaded(
+    upshot: Upshot, database_url: str
+) -> None:
+    events = [user_event() for _ in range(100)]
+    for place in (17, 18, 80):
+        events[place] = user_event("poison")
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute("alter table raw.users add constraint poison check (name <> 'poison')")
+        done = load(upshot, database_url, "-", stdin=ndjson(*events))
+        assert (done.returncode, done.stdout) == (1, "97 created, 0 duplicate, 3 rejected\n")
+        told = re.findall(r"^standard input:(\d+): .*could not take", done.stderr, re.MULTILINE)
+        assert told == ["18", "19", "81"]
+        assert owner.execute("select count(*) from raw.events").fetchone() == (97,)
+
+        owner.execute("alter table raw.users drop constraint poison")
+        again = load(upshot, database_url, "-", stdin=ndjson(*events))
+        assert again.stdout == "3 created, 97 duplicate, 0 rejected\n"
+
+
+def test_what_came_before_the_place_where_a_file_breaks_off_is_loaded(
+    upshot: Upshot, database_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "events"
+    events = [user_event() for _ in range(3)]
+    path.write_bytes(json.dumps(events).encode()[:-1] + b", {]")
+    assert_one_sentence(load(upshot, database_url, str(path)), "not an array of events")
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("select count(*) from raw.users").fetchone() == (3,)
+
+
+def test_a_load_that_was_killed_goes_on(upshot: Upshot, database_url: str, tmp_path: Path) -> None:
+    events = [user_event() for _ in range(3 * MOST_EVENTS)]
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(ndjson(*events))
+    command = [str(BIN / "upshot"), "load", "--account", ACCOUNT, str(path)]
+    environment = os.environ | {"UPSHOT_DATABASE_URL": database_url}
+    with (
+        subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process,
+        psycopg.connect(database_url, autocommit=True) as connection,
+    ):
+        while connection.execute("select exists (select from raw.events)").fetchone() != (True,):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        before = connection.execute("select count(*) from raw.users").fetchone()
+        assert before is not None
+        assert before[0] < len(events)
+    done = load(upshot, database_url, str(path))
+    rest = len(events) - before[0]
+    assert done.stdout == f"{rest} created, {before[0]} duplicate, 0 rejected\n"
 
 
 @pytest.mark.parametrize(
