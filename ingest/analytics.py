@@ -198,7 +198,7 @@ class AnalyticsController(Controller):
         guards=[only(*ADMINS)],
         operation_id="getTeamAnalytics",
         summary="A team",
-        responses=problems(403),
+        responses=problems(),
     )
     async def team(
         self,

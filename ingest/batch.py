@@ -63,7 +63,7 @@ class BatchController(Controller):
         status_code=200,
         responses={
             207: ResponseSpec(BatchAnswer, description="Some items were not accepted"),
-            **write_problems(403, 413, 415),
+            **write_problems(),
         },
     )
     async def post_events(

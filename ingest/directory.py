@@ -38,7 +38,7 @@ class DirectoryController(Controller):
         dto=JSON[AccountBody],
         operation_id="putAccount",
         summary="Name an account and its time zone",
-        responses={201: ResponseSpec(AccountUpserted), **write_problems(403, 404)},
+        responses={201: ResponseSpec(AccountUpserted), **write_problems(404)},
     )
     async def put_account(
         self,
@@ -60,7 +60,7 @@ class DirectoryController(Controller):
         dto=JSON[UserBody],
         operation_id="putUser",
         summary="Name a user and their role",
-        responses={201: ResponseSpec(UserUpserted), **write_problems(403, 409)},
+        responses={201: ResponseSpec(UserUpserted), **write_problems(404, 409)},
     )
     async def put_user(
         self,
@@ -80,7 +80,7 @@ class DirectoryController(Controller):
         "/users/{user_id:uuid}",
         operation_id="eraseUser",
         summary="Erase a person, for good",
-        responses=write_problems(403),
+        responses=write_problems(404, takes_body=False),
     )
     async def erase_user(
         self, request: ApiRequest, database: NamedDependency[Database], user_id: FromPath[UUID]
@@ -93,7 +93,7 @@ class DirectoryController(Controller):
         dto=JSON[FlowBody],
         operation_id="putFlow",
         summary="Name a flow and its steps",
-        responses={201: ResponseSpec(FlowUpserted), **write_problems(403)},
+        responses={201: ResponseSpec(FlowUpserted), **write_problems(404)},
     )
     async def put_flow(
         self,

@@ -5,6 +5,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from ingest.openapi import problems_only
 from ingest.problems import PROBLEMS, NotFound, ShuttingDown
 from ingest.schema import Out
 from ingest.store.database import Database
@@ -31,7 +32,12 @@ class HealthController(Controller):
     async def live(self) -> Health:
         return Health(status="live")
 
-    @get("/health/ready", operation_id="getReadiness", summary="Events can be taken in")
+    @get(
+        "/health/ready",
+        operation_id="getReadiness",
+        summary="Events can be taken in",
+        responses=problems_only(503),
+    )
     async def ready(self, state: State, database: NamedDependency[Database]) -> Health:
         """503 while the process stops, or the database is away, not migrated or short of room."""
         if state.stopping.has_begun:
@@ -39,7 +45,12 @@ class HealthController(Controller):
         await database.check()
         return Health(status="ready")
 
-    @get("/problems/{code:str}", operation_id="getProblem", summary="What a problem means")
+    @get(
+        "/problems/{code:str}",
+        operation_id="getProblem",
+        summary="What a problem means",
+        responses=problems_only(404),
+    )
     async def problem(self, code: FromPath[str]) -> ProblemKind:
         kind = PROBLEMS.get(code)
         if kind is None:

@@ -10,6 +10,7 @@ from ingest.problems import MalformedBody, UnsupportedEncoding
 from ingest.stopping import Stopping
 
 GZIP = 16 + zlib.MAX_WBITS
+WITH_BODY = {"POST", "PUT"}
 CHUNK = 65_536
 """How many bytes are unpacked at a time: what a few bytes may unpack to is never held."""
 
@@ -18,6 +19,9 @@ class Incoming(ASGIMiddleware):
     """Stands between the server and whatever reads a body."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        if scope.get("method") not in WITH_BODY:
+            await next_app(scope, receive, send)
+            return
         coding = next(
             (value for name, value in scope["headers"] if name == b"content-encoding"), b""
         )

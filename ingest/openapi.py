@@ -1,26 +1,43 @@
 """What the OpenAPI document says beyond what the handlers' types say."""
 
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import dataclass, fields
+from http import HTTPStatus
+from typing import Any, get_args
 
+import msgspec
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import (
     Components,
     Example,
+    OpenAPI,
     OpenAPIMediaType,
     Operation,
+    Reference,
     RequestBody,
     Schema,
     SecurityScheme,
 )
-from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
+from litestar.openapi.spec.enums import OpenAPIType
 
 from ingest import __version__
 from ingest.problems import MEDIA_TYPE, ProblemDetails
-from ingest.schema import AnyEvent
+from ingest.schema import (
+    AccountBody,
+    AnyEvent,
+    Completion,
+    FlowBody,
+    NewRating,
+    NewSession,
+    NewVisit,
+    UserBody,
+    Vote,
+)
 
 DESCRIPTIONS = {
+    200: "Done",
+    201: "Created",
+    204: "Done; there is nothing to say",
     400: "Unparseable, or not in a state for this",
     401: "No or bad token",
     403: "The role or the user may not do this",
@@ -49,8 +66,57 @@ EVENT_LINE = (
 )
 
 
-def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """Return the problems that an operation answers, beside those that all do."""
+OF_EVERY_CALL = (401, 403, 422, 503)
+OF_A_BODY = (400, 413, 415)
+
+HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+
+BODIES: tuple[type, ...] = (
+    NewSession,
+    NewVisit,
+    Completion,
+    NewRating,
+    Vote,
+    AccountBody,
+    UserBody,
+    FlowBody,
+)
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "NewSession": {
+        "flow_id": "c7a1b9f2-3f0d-4a57-9d3c-6f1f6f2a8e21",
+        "session_id": "0b8e2f0a-41a8-4a76-8e0b-2f3a9f9d6c11",
+        "started_at": "2026-03-01T09:30:00Z",
+    },
+    "NewVisit": {"step_id": "check-cable", "visited_at": "2026-03-01T09:32:00Z"},
+    "Completion": {"outcome": "resolved", "completed_at": "2026-03-01T09:41:00Z"},
+    "NewRating": {"rating": 5, "comment": "Solved in two minutes."},
+    "Vote": {"session_id": "0b8e2f0a-41a8-4a76-8e0b-2f3a9f9d6c11", "was_helpful": True},
+    "AccountBody": {"name": "Acme Support", "time_zone": "Europe/Berlin"},
+    "UserBody": {"name": "Dana", "role": "engineer"},
+    "FlowBody": {
+        "name": "Router will not connect",
+        "steps": [{"step_id": "check-cable", "title": "Check the cable", "position": 0}],
+    },
+}
+"""A body of each kind, to be sent as it stands."""
+
+ACCOUNT_PARAMETER = {
+    "name": "account_id",
+    "in": "query",
+    "required": False,
+    "description": "Act in this account; only a super_admin may name another than their own.",
+    "schema": {"type": "string", "format": "uuid"},
+}
+
+
+def problems(*statuses: int, takes_body: bool = False) -> dict[int, ResponseSpec]:
+    """Return the problems that an operation answers: its own, and those of every call."""
+    return problems_only(*OF_EVERY_CALL, *(OF_A_BODY if takes_body else ()), *statuses)
+
+
+def problems_only(*statuses: int) -> dict[int, ResponseSpec]:
+    """Return these problems and no other."""
     return {
         status: ResponseSpec(
             ProblemDetails,
@@ -58,13 +124,13 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
             media_type=MEDIA_TYPE,
             generate_examples=False,
         )
-        for status in (400, 401, *statuses, 422, 503)
+        for status in statuses
     }
 
 
-def write_problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """Return the problems that a write answers, beside those that all of them do."""
-    return problems(*statuses, 429)
+def write_problems(*statuses: int, takes_body: bool = True) -> dict[int, ResponseSpec]:
+    """Return the problems that a write answers: its own, and those of every write."""
+    return problems(429, *statuses, takes_body=takes_body)
 
 
 @dataclass
@@ -73,15 +139,11 @@ class BatchOperation(Operation):
 
     def __post_init__(self) -> None:
         event = Schema(
-            type=OpenAPIType.OBJECT,
             description="An event; `data` holds the fields of the single call of its type.",
-            required=["id", "type", "occurred_at", "data"],
-            properties={
-                "id": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID),
-                "type": Schema(type=OpenAPIType.STRING, enum=EVENT_TYPES),
-                "occurred_at": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME),
-                "data": Schema(type=OpenAPIType.OBJECT),
-            },
+            any_of=[
+                Reference(ref=f"#/components/schemas/{kind.__name__}")
+                for kind in get_args(AnyEvent)
+            ],
         )
         self.request_body = RequestBody(
             required=True,
@@ -98,12 +160,69 @@ class BatchOperation(Operation):
         )
 
 
-EVENT_TYPES = [kind.__struct_config__.tag for kind in get_args(AnyEvent)]
+class Document(OpenAPI):
+    """The document, mended where what the framework writes is not what happens."""
+
+    def to_schema(self) -> dict[str, Any]:
+        document = super().to_schema()
+        # Theirs does not know that unknown fields are refused, nor the events.
+        (_, bodies) = msgspec.json.schema_components(
+            (*BODIES, AnyEvent), ref_template="#/components/schemas/{name}"
+        )
+        document["components"]["schemas"] |= bodies
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                _mend_parameters(operation)
+                _mend_responses(operation)
+                _add_examples(operation)
+                if path.startswith("/api/"):
+                    operation.setdefault("parameters", []).append(ACCOUNT_PARAMETER)
+                else:
+                    operation["security"] = []
+        return document
+
+
+def _mend_parameters(operation: dict[str, Any]) -> None:
+    """Let no parameter be null, which a query cannot say."""
+    for parameter in operation.get("parameters", []):
+        match parameter["schema"]:
+            case {"oneOf": [schema, {"type": "null"}], **rest}:
+                parameter["schema"] = schema | rest
+            case {"type": ["null", kind], "enum": [*values, None], **rest}:
+                parameter["schema"] = {"type": kind, "enum": values, **rest}
+
+
+def _mend_responses(operation: dict[str, Any]) -> None:
+    mended = {}
+    for status, response in sorted(operation["responses"].items()):
+        # The framework's own account of its validation, which here is a 422.
+        if int(status) >= HTTPStatus.BAD_REQUEST and MEDIA_TYPE not in response["content"]:
+            continue
+        if response["description"] == HTTPStatus(int(status)).description:
+            response["description"] = DESCRIPTIONS[int(status)]
+        if header := HEADERS.get(int(status)):
+            response["headers"] = {header: {"required": True, "schema": {"type": "string"}}}
+        mended[status] = response
+    operation["responses"] = mended
+
+
+def _add_examples(operation: dict[str, Any]) -> None:
+    body = operation.get("requestBody", {"content": {}})
+    for content in body["content"].values():
+        name = content["schema"].get("$ref", "").rpartition("/")[2]
+        if name in EXAMPLES:
+            content["examples"] = {"as it stands": {"value": EXAMPLES[name]}}
+
+
+class DocumentConfig(OpenAPIConfig):
+    def to_openapi_schema(self) -> OpenAPI:
+        plain = super().to_openapi_schema()
+        return Document(**{field.name: getattr(plain, field.name) for field in fields(plain)})
 
 
 def openapi_config() -> OpenAPIConfig:
     """Return the document's frame: title, security, where it is served."""
-    return OpenAPIConfig(
+    return DocumentConfig(
         title="Upshot",
         version=__version__,
         description="Takes in what happened in guided troubleshooting, and serves the figures.",

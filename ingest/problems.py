@@ -5,6 +5,7 @@ that `GET /problems/{code}`, the address in its `type`, gives.
 """
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -14,6 +15,9 @@ from litestar.exceptions import HTTPException, ValidationException
 from msgspec import UNSET, Struct, UnsetType
 
 logger = logging.getLogger("upshot")
+
+# The framework names the whole address after it.
+_MISSING = re.compile(r"Missing required \w+ parameter '(?P<name>\w+)'")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -344,6 +348,8 @@ def _as_problem(error: Exception) -> Problem:
                 for place in places
             ]
             return Invalid("A parameter of the request is not valid.", *errors)
+        case ValidationException() if match := _MISSING.match(error.detail):
+            return invalid(f"/{match['name'].rstrip('_')}", "The parameter is missing.")
         case ValidationException():
             return Invalid(error.detail)
         case HTTPException(status_code=404):

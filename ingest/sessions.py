@@ -50,7 +50,7 @@ class SessionController(Controller):
         summary="Start a session",
         responses={
             200: ResponseSpec(Session, description="The same again"),
-            **write_problems(403, 409),
+            **write_problems(409),
         },
     )
     async def start(
@@ -74,7 +74,7 @@ class SessionController(Controller):
         summary="Note a visit to a step",
         responses={
             200: ResponseSpec(Visit, description="The same again"),
-            **write_problems(403, 404),
+            **write_problems(404),
         },
     )
     async def visit(
@@ -100,7 +100,7 @@ class SessionController(Controller):
         status_code=200,
         operation_id="completeSession",
         summary="Complete a session",
-        responses=write_problems(403, 404, 409),
+        responses=write_problems(404, 409),
     )
     async def complete(
         self,
@@ -122,7 +122,7 @@ class SessionController(Controller):
         middleware=[Direct],
         operation_id=_rating_operation,
         summary="Rate a completed session",
-        responses=write_problems(403, 404, 409),
+        responses=write_problems(404, 409),
     )
     async def rate(
         self,
@@ -139,7 +139,7 @@ class SessionController(Controller):
         guards=[only("service", *ADMINS)],
         operation_id="deleteSession",
         summary="Delete a session, for good",
-        responses=write_problems(403),
+        responses=write_problems(404, takes_body=False),
     )
     async def delete(
         self, request: ApiRequest, database: NamedDependency[Database], session_id: FromPath[UUID]

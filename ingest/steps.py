@@ -33,7 +33,7 @@ class StepController(Controller):
         summary="Say whether a step helped",
         responses={
             200: ResponseSpec(VoteAnswer, description="The vote was changed"),
-            **write_problems(403, 404),
+            **write_problems(404),
         },
     )
     async def vote(
@@ -50,7 +50,7 @@ class StepController(Controller):
     @delete(
         operation_id="withdrawVote",
         summary="Withdraw a vote",
-        responses=write_problems(403, 404),
+        responses=write_problems(404, takes_body=False),
     )
     async def withdraw(
         self,

@@ -215,3 +215,17 @@ def upshot(tmp_path_factory: pytest.TempPathFactory) -> Upshot:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def whole_api(
+    serve: Callable[[Settings], str],
+    upshot: Upshot,
+    base_settings: Settings,
+    new_database: Callable[[], str],
+) -> Api:
+    """One API that can also be read: its marts are built."""
+    settings = with_changes(base_settings, database_url=new_database())
+    refreshed = upshot("refresh", database=settings.database_url)
+    assert refreshed.returncode == 0, refreshed.stderr
+    return Api(serve(settings), settings)
