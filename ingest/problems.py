@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 from msgspec import UNSET, Struct, UnsetType
 
 logger = logging.getLogger("upshot")
@@ -352,6 +352,9 @@ def _as_problem(error: Exception) -> Problem:
             return invalid(f"/{match['name'].rstrip('_')}", "The parameter is missing.")
         case ValidationException():
             return Invalid(error.detail)
+        case InternalServerException(detail="client disconnected prematurely"):
+            # Nobody is there to read this, and nothing went wrong with us.
+            return MalformedBody("The body ended before its announced length.")
         case HTTPException(status_code=404):
             return NotFound("There is nothing at this address.")
         case HTTPException(status_code=status) if status in BY_STATUS:
