@@ -1,6 +1,6 @@
 """The single calls: they judge the state they find, then do what their event does.
 
-One transaction each; of the calls about a session one runs at a time.
+One transaction each; of the calls about a session, a user or a flow one runs at a time.
 """
 
 from collections.abc import AsyncIterator
@@ -153,7 +153,7 @@ async def put_user(database: Database, who: Identity, user: UserUpserted, *, now
         Erased: the user was erased.
 
     """
-    async with database.writing(who.account_id) as connection:
+    async with _judging(database, who, user.user_id) as connection:
         await _refuse_erased(connection, who, users=[user.user_id])
         before = await _version(connection, who, "read_user_version", user.user_id)
         event = UserUpsertedEvent(id=uuid4(), occurred_at=_after(before, now), data=user)
@@ -163,7 +163,7 @@ async def put_user(database: Database, who: Identity, user: UserUpserted, *, now
 
 async def put_flow(database: Database, who: Identity, flow: FlowUpserted, *, now: datetime) -> bool:
     """Name a flow and its steps; return whether it is new."""
-    async with database.writing(who.account_id) as connection:
+    async with _judging(database, who, flow.flow_id) as connection:
         before = await _version(connection, who, "read_flow_version", flow.flow_id)
         event = FlowUpsertedEvent(id=uuid4(), occurred_at=_after(before, now), data=flow)
         await _apply(connection, who, event, now)
@@ -190,12 +190,12 @@ async def _erase(database: Database, who: Identity, event: AnyEvent, now: dateti
 
 
 @asynccontextmanager
-async def _judging(
-    database: Database, who: Identity, session_id: UUID
-) -> AsyncIterator[Connection]:
+async def _judging(database: Database, who: Identity, subject: UUID) -> AsyncIterator[Connection]:
+    """Begin a transaction that no other call about the session, user or flow runs beside."""
     async with database.writing(who.account_id) as connection:
-        sessions = {"account_id": who.account_id, "session_ids": [session_id]}
-        await connection.execute(SQL["lock_sessions"], sessions)
+        # An id is an id: those of users and flows are locked as those of sessions are.
+        subjects = {"account_id": who.account_id, "session_ids": [subject]}
+        await connection.execute(SQL["lock_sessions"], subjects)
         yield connection
 
 
