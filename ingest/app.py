@@ -53,7 +53,11 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 ],
                 # Around these routes, not in front of all with exceptions: what is not listed
                 # here can never be let through by a pattern.
-                middleware=[DefineMiddleware(TokenAuth), Counted(), Incoming()],
+                middleware=[
+                    DefineMiddleware(TokenAuth),
+                    Counted(),
+                    Incoming(settings.max_body_bytes),
+                ],
             ),
         ],
         dependencies={

@@ -6,7 +6,7 @@ from typing import Any
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, HTTPRequestEvent, Receive, Scope, Send
 
-from ingest.problems import MalformedBody, UnsupportedEncoding
+from ingest.problems import MalformedBody, TooLarge, UnsupportedEncoding
 from ingest.stopping import Stopping
 
 GZIP = 16 + zlib.MAX_WBITS
@@ -18,13 +18,21 @@ CHUNK = 65_536
 class Incoming(ASGIMiddleware):
     """Stands between the server and whatever reads a body."""
 
+    def __init__(self, most_bytes: int) -> None:
+        """Prepare for bodies of at most so many bytes; packed ones unpack to no more."""
+        self._most_bytes = most_bytes
+
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         if scope.get("method") not in WITH_BODY:
             await next_app(scope, receive, send)
             return
-        coding = next(
-            (value for name, value in scope["headers"] if name == b"content-encoding"), b""
-        )
+        coding = b""
+        for name, value in scope["headers"]:
+            if name == b"content-encoding":
+                coding = value
+            elif name == b"content-length" and int(value) > self._most_bytes:
+                # Whoever says so is told before they send it.
+                raise TooLarge(f"A body may have {self._most_bytes} bytes.")
         arrive = _whole(receive, scope["litestar_app"].state.stopping)
         match coding.strip().lower():
             case b"" | b"identity":

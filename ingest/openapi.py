@@ -67,9 +67,12 @@ EVENT_LINE = (
 
 
 OF_EVERY_CALL = (401, 403, 422, 503)
+"""The problems that any call may meet: a wrong token, account or parameter, no database."""
 OF_A_BODY = (400, 413, 415)
+"""Those of a call that reads a body."""
 
 HEADERS = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+"""What comes with a status."""
 
 BODIES: tuple[type, ...] = (
     NewSession,

@@ -28,7 +28,7 @@ class _Share:
         self.debt = 0.0
         """Seconds, at the time of asking, until all of the quota would be there again."""
         self.asked_at = 0.0
-        self.asking = asyncio.Lock()
+        self.asking: asyncio.Task[None] | None = None
 
 
 class Quotas:
@@ -49,14 +49,18 @@ class Quotas:
             Unavailable: the database cannot say.
         """
         share = self._share(account_id)
-        if events <= share.left and share.left:
-            share.left -= events
-            return
-        # One asks, the others of the account wait for its answer.
-        async with share.asking:
-            if events > share.left or not share.left:
-                await self._ask(account_id, share, max(1, events))
-            share.left -= events
+        while events > share.left or not share.left:
+            # One asks; who comes meanwhile waits for its answer, and hears of it if there is none.
+            asked_by_another = share.asking is not None and not share.asking.done()
+            if share.asking is None or share.asking.done():
+                share.asking = asyncio.create_task(self._ask(account_id, share, max(1, events)))
+            try:
+                await asyncio.shield(share.asking)
+            except QuotaExceeded:
+                # What was too much for another may not be for this one.
+                if not asked_by_another:
+                    raise
+        share.left -= events
 
     async def _ask(self, account_id: UUID, share: _Share, events: int) -> None:
         wanted = max(events - share.left, self._at_a_time)

@@ -166,6 +166,8 @@ HOWS: dict[str, dict[int, How]] = {
 }
 HOWS = {name: OF_EVERY_CALL | hows for name, hows in HOWS.items()}
 
+READS = ("getTeamAnalytics", "getOwnAnalytics", "getFlowAnalytics")
+
 ELSEWHERE: dict[str, set[int]] = {
     # An account is new once.
     "putAccount": {201},
@@ -175,6 +177,7 @@ ELSEWHERE: dict[str, set[int]] = {
 }
 """What tests of their own provoke."""
 
+BEYOND_THE_QUOTA = {name: {429} for name in HOWS if name not in READS}
 WITHOUT_A_DATABASE = {name: {503} for name in (*HOWS, "getReadiness")}
 
 
@@ -200,7 +203,7 @@ def known(whole_api: Api) -> Acquaintance:
 
 def test_the_document_lists_what_is_provoked_here_and_no_more(document: dict[str, Any]) -> None:
     provoked: dict[str, set[int]] = defaultdict(set)
-    for statuses in (HOWS, ELSEWHERE, WITHOUT_A_DATABASE):
+    for statuses in (HOWS, ELSEWHERE, BEYOND_THE_QUOTA, WITHOUT_A_DATABASE):
         for name, some in statuses.items():
             provoked[name] |= set(some)
     documented = {
@@ -244,6 +247,23 @@ def test_the_service_tells_of_itself(whole_api: Api, document: dict[str, Any]) -
         answer = httpx.get(f"{whole_api.url}{path}")
         assert answer.status_code == status
         assert_is_documented(answer, operations_of(document)[name])
+
+
+def test_beyond_the_quota_every_write_is_429(
+    serve: Callable[[Settings], str],
+    whole_api: Api,
+    known: Acquaintance,
+    document: dict[str, Any],
+) -> None:
+    settings = with_changes(whole_api.settings, quota_events=500, quota_seconds=86_400)
+    calls = right_calls(known)
+    known.api = Api(serve(settings), settings, uuid4())
+    assert known.api.post_events([{}] * 500).status_code == 207
+    for name in BEYOND_THE_QUOTA:
+        answer = send(known, calls[name])
+        assert (answer.status_code, answer.json()["code"]) == (429, "quota_exceeded"), name
+        assert_is_documented(answer, operations_of(document)[name])
+    assert send(known, calls["getOwnAnalytics"]).status_code == 200
 
 
 def test_without_its_database_every_call_is_503(
