@@ -42,7 +42,10 @@ SECONDS = float(os.environ.get("UPSHOT_BENCH_SECONDS", "3"))
 ROUNDS = int(os.environ.get("UPSHOT_BENCH_ROUNDS", "3"))
 CLIENTS = (1, 16, 64)
 MOST_PER_SECOND = 12_000
-SESSIONS = int(len(CLIENTS) * 4 * ROUNDS * SECONDS * MOST_PER_SECOND)
+MOST_BATCHES = 200
+"""Of them, in a second."""
+SESSIONS = int((len(CLIENTS) * 4 * ROUNDS + 2) * SECONDS * MOST_PER_SECOND)
+NO_QUOTA: dict[str, object] = {"quota_events": 10**9}
 
 SEED = """
 insert into raw.sessions (
@@ -107,7 +110,9 @@ class Bench:
         }
 
     @contextmanager
-    def serve(self, variant: str) -> Iterator[tuple[int, psutil.Process]]:
+    def serve(self, variant: str, **settings: object) -> Iterator[tuple[int, psutil.Process]]:
+        """Serve a variant, without a quota unless the settings have one."""
+        own = NO_QUOTA | settings | {"home": self.home, "database_url": self.url}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -117,7 +122,7 @@ class Bench:
                 "--app-dir", HERE, "--port", str(port), "--no-access-log",
                 "--log-level", "warning",
             ],
-            env=os.environ | {"UPSHOT_HOME": self.home, "UPSHOT_DATABASE_URL": self.url},
+            env=os.environ | {f"UPSHOT_{name.upper()}": str(each) for name, each in own.items()},
         )  # fmt: skip
         try:
             while True:
@@ -132,29 +137,37 @@ class Bench:
             process.terminate()
             process.wait()
 
+    def client(self, port: int, kind: str, clients: int, account: UUID = ACCOUNT) -> list[str]:
+        """Return the command of clients that send for SECONDS."""
+        role: Any = "service" if kind.startswith("batch") else "engineer"
+        who = Identity(user_id=ENGINEER, account_id=account, role=role)
+        token = issue_token(self.settings, who, timedelta(hours=1))
+        most = int(SECONDS * (MOST_BATCHES if kind.startswith("batch") else MOST_PER_SECOND))
+        first = self.next_session
+        if not kind.startswith("batch"):
+            self.next_session += most
+            assert self.next_session <= SESSIONS
+        return [
+            sys.executable, str(HERE / "client.py"), kind, str(port), token, str(clients),
+            str(SECONDS), str(first), str(most),
+        ]  # fmt: skip
+
     def http(self, variant: str, kind: str, clients: int) -> Figures:
         port, api = self.apis[variant]
-        role: Any = "service" if kind.startswith("batch") else "engineer"
-        who = Identity(user_id=ENGINEER, account_id=ACCOUNT, role=role)
-        token = issue_token(self.settings, who, timedelta(hours=1))
-        most = int(SECONDS * (200 if kind.startswith("batch") else MOST_PER_SECOND))
+        first = self.next_session
         before = seconds_of(api), self.database_seconds()
         done = subprocess.run(
-            [
-                sys.executable, HERE / "client.py", kind, str(port), token, str(clients),
-                str(SECONDS), str(self.next_session), str(most),
-            ],
+            self.client(port, kind, clients),
             capture_output=True, text=True, check=True, timeout=SECONDS + 30,
         )  # fmt: skip
+        if variant == "nothing":
+            self.next_session = first  # they are as they were
         figures: dict[str, Any] = json.loads(done.stdout)
         elapsed = figures["elapsed"]
         api_cpu = (seconds_of(api) - before[0]) / elapsed
         database_cpu = (self.database_seconds() - before[1]) / elapsed
         statuses = figures.pop("statuses")
         assert set(statuses) <= {"200", "201"}, statuses
-        if variant != "nothing" and not kind.startswith("batch"):
-            self.next_session += most
-            assert self.next_session <= SESSIONS
         return figures | {"api_cpu": api_cpu, "database_cpu": database_cpu}
 
     def database_seconds(self) -> float:
@@ -215,8 +228,9 @@ def seconds_of_children() -> float:
     return times.children_user + times.children_system
 
 
-def main() -> None:
-    console = Console(width=110)
+@contextmanager
+def prepared(console: Console) -> Iterator[Bench]:
+    """A bench on a database with sessions to rate."""
     folder = Path(tempfile.mkdtemp(prefix="upshot-bench-"))
     with ExitStack() as stack:
         server = stack.enter_context(get_server(folder / "data", postgres_version=18))
@@ -228,7 +242,14 @@ def main() -> None:
             console.print(f"synchronous_commit = {row[0]}")
             connection.execute(SEED, {"account": ACCOUNT, "user": ENGINEER, "sessions": SESSIONS})
             connection.execute("vacuum analyze")
-        measure(Bench(url, folder / "data", stack), console)
+        yield Bench(url, folder / "data", stack)
+
+
+def main() -> None:
+    console = Console(width=110)
+    with prepared(console) as bench:
+        measure(bench, console)
+        measure_neighbours(bench, console)
 
 
 def measure(bench: Bench, console: Console) -> None:
@@ -275,6 +296,31 @@ def measure(bench: Bench, console: Console) -> None:
             ),
             f"{ratio:.2f}",
         )  # fmt: skip
+    console.print(table)
+
+
+def measure_neighbours(bench: Bench, console: Console) -> None:
+    """Print how long one account's ratings take alone, and while another floods its quota."""
+    limits = {"quota_events": 2_000, "quota_seconds": 1}
+    table = Table(title="one account's ratings, one client")
+    for column in ("beside it", "per s", "p50 ms", "p99 ms", "of the other's batches refused"):
+        table.add_column(column, justify="left" if column == "beside it" else "right")
+    with bench.serve("grouped", **limits) as (port, _):
+        for beside in ("nobody", "another account, batches of 500 without a pause"):
+            quiet = subprocess.Popen(bench.client(port, "rating", 1), stdout=subprocess.PIPE)
+            noisy = subprocess.Popen(
+                bench.client(port, "batch500", 8 if beside != "nobody" else 0, UUID(int=3)),
+                stdout=subprocess.PIPE,
+            )
+            own, other = (
+                json.loads(each.communicate(timeout=SECONDS + 60)[0]) for each in (quiet, noisy)
+            )
+            assert own["statuses"].keys() == {"201"}, own["statuses"]
+            refused = other["statuses"].get("429", 0) / max(1, other["requests"])
+            table.add_row(
+                beside, f"{own['per_second']:,.0f}", f"{own['p50_ms']:.2f}",
+                f"{own['p99_ms']:.2f}", f"{refused:.0%}",
+            )  # fmt: skip
     console.print(table)
 
 

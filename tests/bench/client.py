@@ -123,14 +123,19 @@ async def run(kind: str, port: int, token: str, clients: int, seconds: float, fi
             {
                 "requests": len(latencies),
                 "per_second": len(latencies) / elapsed,
-                "p50_ms": 1000 * latencies[len(latencies) // 2],
-                "p99_ms": 1000 * latencies[int(len(latencies) * 0.99)],
+                "p50_ms": percentile(latencies, 0.5),
+                "p99_ms": percentile(latencies, 0.99),
                 "client_cpu": (time.process_time() - cpu) / elapsed,
                 "elapsed": elapsed,
                 "statuses": statuses,
             }
         )
     )
+
+
+def percentile(latencies: list[float], share: float) -> float | None:
+    """Milliseconds within which that share of the requests was answered."""
+    return 1000 * latencies[int(len(latencies) * share)] if latencies else None
 
 
 if __name__ == "__main__":
