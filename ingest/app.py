@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
 from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -70,6 +71,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             HTTPException: answer_problem,
             Exception: answer_problem,
         },
+        cors_config=_cors(settings) if settings.cors_origins else None,
         before_send=[tell_quota, _close_when_stopping],
         lifespan=[_lifespan],
         openapi_config=openapi_config(),
@@ -80,6 +82,16 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 "stopping": Stopping(notice_seconds=settings.stop_notice_seconds),
             }
         ),
+    )
+
+
+def _cors(settings: Settings) -> CORSConfig:
+    """Let the pages of these origins send events and read figures."""
+    return CORSConfig(
+        allow_origins=[*settings.cors_origins],
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Encoding", "Content-Type"],
+        expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After"],
     )
 
 

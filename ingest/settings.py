@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -29,6 +30,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     jwt_issuer: str
     jwt_audience: str
     public_url: str
+    cors_origins: tuple[str, ...]
     pool_size: int
     refresh_seconds: int
     demo_sessions: int
@@ -76,6 +78,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         jwt_issuer=environ.get("UPSHOT_JWT_ISSUER") or "upshot",
         jwt_audience=environ.get("UPSHOT_JWT_AUDIENCE") or "upshot",
         public_url=_read(environ, "UPSHOT_PUBLIC_URL", f"http://127.0.0.1:{port}", _web_address),
+        cors_origins=_read(environ, "UPSHOT_CORS_ORIGINS", (), _origins),
         pool_size=_number(environ, "UPSHOT_POOL_SIZE", 10, highest=1_000),
         refresh_seconds=_number(environ, "UPSHOT_REFRESH_SECONDS", 15, highest=86_400),
         demo_sessions=_number(environ, "UPSHOT_DEMO_SESSIONS", 20_000, highest=1_000_000),
@@ -129,6 +132,15 @@ def _web_address(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("it has to begin with http:// or https://")
     return text.rstrip("/")
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip() for origin in text.split(","))
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ValueError("it has to name origins, such as https://app.example, with commas")
+    return origins
 
 
 def _secret(environ: Mapping[str, str], home: Path, *, production: bool) -> str:
