@@ -8,6 +8,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -28,13 +29,14 @@ from ingest.store.operations import libpq_variables
 
 REPOSITORY = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
+CONFIGURED_SERVER = os.environ.get("UPSHOT_DATABASE_URL")
 
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """A PostgreSQL server: the one of UPSHOT_DATABASE_URL, else an embedded one of our own."""
-    if configured := os.environ.get("UPSHOT_DATABASE_URL"):
-        yield configured
+    if CONFIGURED_SERVER:
+        yield CONFIGURED_SERVER
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -43,6 +45,10 @@ def server_url() -> Iterator[str]:
     # PostgreSQL's user among them.
     folder = Path(tempfile.mkdtemp(prefix="upshot-tests-"))
     with get_server(folder / "data", postgres_version=18) as server:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            # It guards against the end of the machine, and whoever is killed here is a process.
+            connection.execute("alter system set fsync = off")
+            connection.execute("select pg_reload_conf()")
         yield server.get_uri()
     shutil.rmtree(folder)
 
@@ -61,18 +67,27 @@ def template(server_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def new_database(server_url: str, template: str) -> Iterator[Callable[[], str]]:
     """Make a migrated, empty database and return its URL."""
+    with _copies(server_url) as copy:
+        yield lambda: copy(template)
+
+
+@contextmanager
+def _copies(server_url: str) -> Iterator[Callable[[str], str]]:
+    """Copy databases, given their names; return the URLs of the copies."""
     made = []
 
-    def make() -> str:
+    def copy(name: str) -> str:
         made.append(f"upshot_test_{uuid4().hex}")
         with psycopg.connect(server_url, autocommit=True) as connection:
-            connection.execute(f"create database {made[-1]} template {template}".encode())
+            connection.execute(f"create database {made[-1]} template {name}".encode())
         return _of(server_url, made[-1])
 
-    yield make
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        for name in made:
-            connection.execute(f"drop database {name} with (force)".encode())
+    yield copy
+    # A server of our own goes with all that is in it.
+    if CONFIGURED_SERVER:
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            for name in made:
+                connection.execute(f"drop database {name} with (force)".encode())
 
 
 def _of(url: str, database: str) -> str:
