@@ -9,9 +9,8 @@ from typing import Any
 import dagster as dg
 import psycopg
 import pytest
+from conftest import REPOSITORY
 from dagster_dbt import DbtProject
-
-REPOSITORY = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -40,6 +39,16 @@ def prepare_manifest(definitions: dg.Definitions) -> Callable[[DbtProject], None
     from orchestration import dbt_project  # noqa: PLC0415 - dbt parses when it is imported
 
     return dbt_project.prepare_manifest
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> DbtProject:
+    """A dbt project with the settings of ours, and one model."""
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "one.sql").write_text("select 1 as one")
+    return DbtProject(tmp_path)
 
 
 def names(keys: Any) -> set[str]:
@@ -181,17 +190,12 @@ def test_a_change_that_waited_for_a_minute_starts_a_refresh(
 
 def test_a_project_is_parsed_once_and_again_when_it_changed(
     prepare_manifest: Callable[[DbtProject], None],
-    tmp_path: Path,
+    project: DbtProject,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """And without a database: there is none where the variable points to."""
-    monkeypatch.setenv("PGHOST", str(tmp_path / "no_server"))
-    for name in ("dbt_project.yml", "profiles.yml"):
-        shutil.copy(REPOSITORY / name, tmp_path)
-    for name in ("macros", "models", "tests/dbt"):
-        shutil.copytree(REPOSITORY / name, tmp_path / name)
-    project = DbtProject(tmp_path)
-    model = tmp_path / "models" / "marts" / "one.sql"
+    monkeypatch.setenv("PGHOST", str(project.project_dir / "no_server"))
+    model = project.project_dir / "models" / "another.sql"
 
     def parsed_at() -> float:
         prepare_manifest(project)
@@ -199,12 +203,12 @@ def test_a_project_is_parsed_once_and_again_when_it_changed(
 
     def knows_the_model() -> bool:
         manifest = json.loads(project.manifest_path.read_text(encoding="utf-8"))
-        return "model.upshot.one" in manifest["nodes"]
+        return "model.upshot.another" in manifest["nodes"]
 
     first = parsed_at()
     assert first == parsed_at()
 
-    model.write_text("{{ config(contract={'enforced': false}) }} select 1 as one")
+    model.write_text("select 2 as another")
     second = parsed_at()
     assert second > first
     assert knows_the_model()
@@ -213,18 +217,15 @@ def test_a_project_is_parsed_once_and_again_when_it_changed(
     assert parsed_at() > second
     assert not knows_the_model()
     assert {"manifest.json", "partial_parse.msgpack"} == {
-        path.name for path in (tmp_path / "target").iterdir()
+        path.name for path in (project.project_dir / "target").iterdir()
     }
-    assert not (tmp_path / "logs").exists()
+    assert not (project.project_dir / "logs").exists()
 
 
 def test_a_project_that_cannot_be_parsed_says_why(
-    prepare_manifest: Callable[[DbtProject], None], tmp_path: Path
+    prepare_manifest: Callable[[DbtProject], None], project: DbtProject
 ) -> None:
-    for name in ("dbt_project.yml", "profiles.yml"):
-        shutil.copy(REPOSITORY / name, tmp_path)
-    (tmp_path / "models" / "marts").mkdir(parents=True)
-    (tmp_path / "models" / "marts" / "lost.sql").write_text("select * from {{ ref('nowhere') }}")
+    (project.project_dir / "models" / "lost.sql").write_text("select * from {{ ref('nowhere') }}")
 
     with pytest.raises(RuntimeError, match="nowhere"):
-        prepare_manifest(DbtProject(tmp_path))
+        prepare_manifest(project)
