@@ -23,6 +23,8 @@ import uvicorn
 
 from ingest.app import create_app
 from ingest.auth import Identity, Role, issue_token
+from ingest.dbt_runs import run_dbt
+from ingest.refresh import refresh
 from ingest.settings import Settings, read_settings
 from ingest.store.migrate import migrate
 from ingest.store.operations import libpq_variables
@@ -69,6 +71,34 @@ def new_database(server_url: str, template: str) -> Iterator[Callable[[], str]]:
     """Make a migrated, empty database and return its URL."""
     with _copies(server_url) as copy:
         yield lambda: copy(template)
+
+
+@pytest.fixture(scope="session")
+def new_warehouse(
+    server_url: str, new_database: Callable[[], str], base_settings: Settings
+) -> Iterator[Callable[[], str]]:
+    """Make an empty database in which dbt has built the marts and return its URL."""
+    built = new_database()
+    run_dbt(base_settings, built, ["run"])
+    with _copies(server_url) as copy:
+        yield lambda: copy(urlsplit(built).path[1:])
+
+
+@pytest.fixture(scope="session")
+def new_live_settings(
+    new_warehouse: Callable[[], str],
+    base_settings: Settings,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[], Settings]:
+    """Settings of an empty database with live marts, which dbt knows by files of its own."""
+
+    def make() -> Settings:
+        url, home = new_warehouse(), tmp_path_factory.mktemp("home")
+        settings = with_changes(base_settings, database_url=url, home=home)
+        refresh(settings, url)
+        return settings
+
+    return make
 
 
 @contextmanager
@@ -181,6 +211,15 @@ def shared_api(
 ) -> Api:
     """One API on one database; tests keep apart by their accounts."""
     settings = with_changes(base_settings, database_url=new_database())
+    return Api(serve(settings), settings)
+
+
+@pytest.fixture(scope="session")
+def shared_live_api(
+    serve: Callable[[Settings], str], new_live_settings: Callable[[], Settings]
+) -> Api:
+    """One API on one database with live marts; tests keep apart by their accounts."""
+    settings = new_live_settings()
     return Api(serve(settings), settings)
 
 

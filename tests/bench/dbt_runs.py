@@ -31,10 +31,6 @@ class Dbt:
         self._manifest = self._invoke("parse")
         assert isinstance(self._manifest, Manifest)
 
-    def build(self) -> float:
-        """Build what changed."""
-        return self._run("run")
-
     def rebuild(self) -> float:
         """Compute everything anew."""
         return self._run("run", "--full-refresh")

@@ -1,15 +1,14 @@
 """What the read endpoints answer beside the figures: who may ask, for which days, and names."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Api, Upshot, with_changes
+from conftest import Api
 
-from ingest.settings import Settings
+from ingest.refresh import refresh
 
 ZONE = "Pacific/Kiritimati"
 ENGINEER, COLLEAGUE, NAMELESS = uuid4(), uuid4(), uuid4()
@@ -50,20 +49,17 @@ def story(account_id: UUID) -> Events:
 
 
 @pytest.fixture(scope="module")
-def team(
-    new_database: Callable[[], str],
-    upshot: Upshot,
-    serve: Callable[[Settings], str],
-    base_settings: Settings,
-) -> Api:
-    settings = with_changes(base_settings, database_url=new_database())
-    api = Api(serve(settings), settings)
+def team(shared_live_api: Api) -> Api:
+    api = shared_live_api.of(uuid4())
+    assert api.post_events(story(api.account_id)).status_code == 200
+    refresh(api.settings, str(api.settings.database_url))
+    return api
+
+
+def test_marts_that_nobody_built_are_503(api: Api) -> None:
     unbuilt = api("GET", "/analytics/me")
     assert (unbuilt.status_code, unbuilt.json()["code"]) == (503, "marts_not_built")
     assert "retry-after" in unbuilt.headers
-    assert api.post_events(story(api.account_id)).status_code == 200
-    assert upshot("refresh", database=settings.database_url).returncode == 0
-    return api
 
 
 # --- who may ask ----------------------------------------------------------------------------------

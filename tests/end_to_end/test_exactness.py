@@ -61,15 +61,14 @@ class World(NamedTuple):
 
 @pytest.fixture(scope="module")
 def world(
-    new_database: Callable[[], str],
+    new_warehouse: Callable[[], str],
     serve: Callable[[Settings], str],
     base_settings: Settings,
     request: pytest.FixtureRequest,
 ) -> Iterator[World]:
-    url = new_database()
+    url = new_warehouse()
     settings = with_changes(base_settings, database_url=url)
     dbt = Dbt(url, settings.home / "dbt")
-    dbt.build()
     marts = LiveMarts(url, dbt, script_of_refresh(dbt, url))
     made = World(Api(serve(settings), settings), marts, Counter())
     yield made

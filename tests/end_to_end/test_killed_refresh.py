@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from conftest import Api, with_changes
-from dbt_processes import run_dbt_to_the_end, start_dbt
+from conftest import Api
+from dbt_processes import start_dbt
 from exactness import compare, snapshot, unsettled, versions
 from writers import World, Writer
 
@@ -146,16 +146,11 @@ if os.environ.get("UPSHOT_SOAK_SECONDS"):
 @pytest.fixture(scope="module")
 def gated(
     serve: Callable[[Settings], str],
-    new_database: Callable[[], str],
-    base_settings: Settings,
-    tmp_path_factory: pytest.TempPathFactory,
+    new_live_settings: Callable[[], Settings],
 ) -> Api:
     """The API on a database with live marts in which a refresh can be held up anywhere."""
-    home = tmp_path_factory.mktemp("killed")
-    url = new_database()
-    run_dbt_to_the_end("run", url=url, target=home / "dbt" / "target")
-    settings = with_changes(base_settings, database_url=url, home=home)
-    with psycopg.connect(url) as owner:
+    settings = new_live_settings()
+    with psycopg.connect(str(settings.database_url)) as owner:
         owner.execute(GATES.encode())
     return Api(serve(settings), settings)
 

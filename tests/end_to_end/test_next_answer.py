@@ -1,33 +1,19 @@
 """Whatever changes is in the very next answer, and `meta` says what that took."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Api, Upshot, with_changes
+from conftest import Api
 
 from ingest.refresh import refresh
-from ingest.settings import Settings
 
 # Always another day than the other one has.
 HERE, THERE = "Pacific/Kiritimati", "Pacific/Pago_Pago"
 ADMIN: dict[str, Any] = {"role": "team_admin"}
 SERVICE: dict[str, Any] = {"role": "service"}
-
-
-@pytest.fixture(scope="module")
-def built(
-    new_database: Callable[[], str],
-    upshot: Upshot,
-    serve: Callable[[Settings], str],
-    base_settings: Settings,
-) -> Api:
-    settings = with_changes(base_settings, database_url=new_database())
-    assert upshot("refresh", database=settings.database_url).returncode == 0
-    return Api(serve(settings), settings)
 
 
 class Team:
@@ -61,8 +47,8 @@ class Team:
 
 
 @pytest.fixture
-def team(built: Api) -> Team:
-    return Team(built)
+def team(shared_live_api: Api) -> Team:
+    return Team(shared_live_api)
 
 
 def test_a_name(team: Team) -> None:

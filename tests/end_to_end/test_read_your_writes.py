@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
-from conftest import BIN, Api, with_changes
-from dbt_processes import run_dbt_to_the_end
+from conftest import BIN, Api
 
 from ingest.refresh import refresh
 from ingest.settings import Settings
@@ -24,14 +22,9 @@ FLOW, ENGINEER = str(uuid4()), uuid4()
 
 
 @pytest.fixture
-def apis(
-    serve: Callable[[Settings], str], database_url: str, base_settings: Settings, tmp_path: Path
-) -> list[Api]:
+def apis(serve: Callable[[Settings], str], new_live_settings: Callable[[], Settings]) -> list[Api]:
     """Two API processes' worth of pools and kept answers on one database with live marts."""
-    target = tmp_path / "home" / "dbt" / "target"
-    run_dbt_to_the_end("run", url=database_url, target=target)
-    settings = with_changes(base_settings, database_url=database_url, home=tmp_path / "home")
-    account_id = uuid4()
+    settings, account_id = new_live_settings(), uuid4()
     return [Api(serve(settings), settings, account_id) for _ in range(2)]
 
 

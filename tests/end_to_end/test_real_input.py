@@ -15,6 +15,7 @@ from conftest import Api, Upshot, with_changes
 from incident_oracle import Oracle, Window, read_log
 from real_input import ACCOUNT, data_folder, raw_rows
 
+from ingest.refresh import refresh
 from ingest.settings import Settings
 
 WINDOWS = {
@@ -131,9 +132,8 @@ def test_shuffled_and_repeated_it_leaves_the_same_rows_and_figures(
     loaded: str,
     oracle: Oracle,
     upshot: Upshot,
-    new_database: Callable[[], str],
+    new_live_settings: Callable[[], Settings],
     serve: Callable[[Settings], str],
-    base_settings: Settings,
     tmp_path: Path,
 ) -> None:
     lines = (folder / "incidents.ndjson").read_bytes().splitlines(keepends=True)
@@ -143,13 +143,13 @@ def test_shuffled_and_repeated_it_leaves_the_same_rows_and_figures(
     shuffled = tmp_path / "shuffled.ndjson.gz"
     shuffled.write_bytes(gzip.compress(b"".join(lines)))
 
-    url = new_database()
+    settings = new_live_settings()
+    url = str(settings.database_url)
     answer = upshot("load", "--account", str(ACCOUNT), str(shuffled), database=url)
     assert answer.stdout == "6218 created, 2000 duplicate, 0 rejected\n"
     assert raw_rows(loaded) == raw_rows(url)
 
-    assert upshot("refresh", database=url).returncode == 0
-    settings = with_changes(base_settings, database_url=url)
+    refresh(settings, url)
     window = WINDOWS["a year, over the change of clocks in October"]
     body = read(Api(serve(settings), settings, ACCOUNT), "/analytics/team", window)
     assert oracle.team(window) == named(body)

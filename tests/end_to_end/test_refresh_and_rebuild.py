@@ -3,12 +3,10 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from uuid import uuid4
 
 import psycopg
-from conftest import Api, with_changes
-from dbt_processes import run_dbt_to_the_end
+from conftest import Api
 from exactness import compare, snapshot
 
 from ingest.refresh import refresh
@@ -25,11 +23,10 @@ WAITING = """
 
 
 def test_a_model_that_is_registered_while_a_refresh_waits_is_refreshed(
-    serve: Callable[[Settings], str], database_url: str, base_settings: Settings, tmp_path: Path
+    serve: Callable[[Settings], str], new_live_settings: Callable[[], Settings]
 ) -> None:
-    run_dbt_to_the_end("run", url=database_url, target=tmp_path / "dbt" / "target")
-    settings = with_changes(base_settings, database_url=database_url, home=tmp_path)
-    api = Api(serve(settings), settings)
+    settings = new_live_settings()
+    api, database_url = Api(serve(settings), settings), str(settings.database_url)
     body = {"flow_id": str(uuid4())}
     assert api("POST", "/sessions", body).status_code == 201
     with (

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -299,8 +300,10 @@ def test_a_database_that_is_not_migrated_is_one_sentence(server_url: str, upshot
 
 
 def test_a_refresh_clears_the_change_log_and_a_failed_one_keeps_it(
-    upshot: Upshot, database_url: str
+    upshot: Upshot, new_warehouse: Callable[[], str]
 ) -> None:
+    database_url = new_warehouse()
+
     def changes() -> int:
         with psycopg.connect(database_url) as connection:
             row = connection.execute("select count(*) from raw.changes").fetchone()

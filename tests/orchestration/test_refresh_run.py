@@ -13,8 +13,11 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 import psycopg
 import pytest
+from conftest import REPOSITORY
 
-REPOSITORY = Path(__file__).parent.parent.parent
+from ingest.dbt_runs import run_dbt
+from ingest.settings import Settings
+
 TAKE_LOCK = "select pg_advisory_lock(hashtextextended('upshot refresh', 0))"
 CHANGE = """
 insert into raw.changes (account_id, session_id, received_at)
@@ -163,9 +166,11 @@ def test_a_refresh_builds_the_marts_and_is_kept_in_the_schema_dagster(
 
 def test_a_refresh_waits_until_another_has_ended(
     database: psycopg.Connection,
+    database_url: str,
+    base_settings: Settings,
     start_refresh: Callable[[], subprocess.Popen[str]],
 ) -> None:
-    assert succeeds(start_refresh())
+    run_dbt(base_settings, database_url, ["run"])
     database.execute(CHANGE)
     database.execute(TAKE_LOCK)
     run = start_refresh()

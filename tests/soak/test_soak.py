@@ -22,8 +22,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from conftest import BIN, Api, with_changes
-from dbt_processes import run_dbt_to_the_end, start_dbt
+from conftest import BIN, Api
+from dbt_processes import start_dbt
 from exactness import compare, snapshot, unsettled
 from psycopg.errors import DeadlockDetected
 from psycopg.rows import namedtuple_row
@@ -120,16 +120,9 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def soaked(
-    serve: Callable[[Settings], str],
-    new_database: Callable[[], str],
-    base_settings: Settings,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Api:
+def soaked(serve: Callable[[Settings], str], new_live_settings: Callable[[], Settings]) -> Api:
     """The API on a database of this module's own with live marts."""
-    home, url = tmp_path_factory.mktemp("soaked"), new_database()
-    run_dbt_to_the_end("run", url=url, target=home / "dbt" / "target")
-    settings = with_changes(base_settings, database_url=url, home=home)
+    settings = new_live_settings()
     return Api(serve(settings), settings)
 
 
