@@ -11,7 +11,9 @@ from pathlib import Path
 
 import httpx
 import psutil
-from conftest import BIN, REPOSITORY
+from conftest import BIN, REPOSITORY, Api, with_changes
+
+from ingest.settings import Settings
 
 START_SECONDS = 60
 
@@ -26,6 +28,11 @@ class ApiProcess:
         self._environment = environment
         self._workers = workers
         self.start()
+
+    def api(self, settings: Settings) -> Api:
+        """It, as an account of its own meets it."""
+        secret = (self.log.parent / "jwt_secret").read_text()
+        return Api(self.url, with_changes(settings, jwt_secret=secret))
 
     def start(self) -> None:
         with self.log.open("ab") as output:

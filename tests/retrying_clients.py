@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 from api_processes import ApiProcess
-from conftest import Api, with_changes
+from conftest import Api
+from events import Event, event
 
 from ingest.settings import Settings
 
@@ -20,8 +21,6 @@ CLIENTS = 8
 AGAIN = {429, 502, 503, 504}
 PATIENCE = 120
 """Seconds after which a request that was tried again and again counts as lost."""
-
-Event = dict[str, Any]
 
 
 class Lost(AssertionError):
@@ -138,22 +137,11 @@ class Client:
             raise Lost("ratings or votes")
 
 
-def event(kind: str, **data: object) -> Event:
-    return {
-        "id": str(uuid4()),
-        "type": kind,
-        "occurred_at": "2026-03-01T09:30:00Z",
-        "data": data,
-    }
-
-
 @contextmanager
 def clients(
     process: ApiProcess, settings: Settings, write: Callable[[Client, threading.Event], None]
 ) -> Iterator[list[Client]]:
     """Have clients write while the block lasts; it ends when all they began is acknowledged."""
-    secret = (process.log.parent / "jwt_secret").read_text()
-    known = with_changes(settings, jwt_secret=secret)
     ended = threading.Event()
     failures: list[Exception] = []
 
@@ -163,7 +151,7 @@ def clients(
         except Exception as error:  # noqa: BLE001 - whatever it is, the test has to hear of it
             failures.append(error)
 
-    found = [Client(Api(process.url, known), seed) for seed in range(CLIENTS)]
+    found = [Client(process.api(settings), seed) for seed in range(CLIENTS)]
     threads = [threading.Thread(target=run, args=[client]) for client in found]
     for thread in threads:
         thread.start()

@@ -4,11 +4,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from conftest import Api
+from events import LONG_AGO
 
 from ingest.auth import ROLES
 
 STEP = "check-cable"
-LONG_AGO = "2026-03-01T09:30:00Z"
 
 
 class Acquaintance:

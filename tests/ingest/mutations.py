@@ -5,7 +5,8 @@ from collections.abc import Callable
 from random import Random
 from uuid import UUID
 
-from acquaintance import LONG_AGO, STEP, Acquaintance
+from acquaintance import STEP, Acquaintance
+from events import LONG_AGO
 from raw_http import request
 
 Made = Callable[[Random], bytes]

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from conftest import BIN, Upshot
+from events import event, named
 
 from ingest.auth import read_token
 from ingest.bulk import MOST_EVENTS
@@ -23,15 +24,6 @@ from ingest.store.operations import libpq_variables, without_password
 
 ACCOUNT = str(uuid4())
 SECRET = "s" * 40
-
-
-def user_event(name: str = "Dana") -> dict[str, object]:
-    return {
-        "id": str(uuid4()),
-        "type": "user.upserted",
-        "occurred_at": "2026-03-01T09:30:00Z",
-        "data": {"user_id": str(uuid4()), "name": name, "role": "engineer"},
-    }
 
 
 def ndjson(*events: object) -> bytes:
@@ -160,7 +152,7 @@ def load(
 def test_load_reads_every_shape_of_file(
     upshot: Upshot, database_url: str, tmp_path: Path, shape: str
 ) -> None:
-    events = [user_event() for _ in range(3)]
+    events = [named() for _ in range(3)]
     content = json.dumps(events, indent=1).encode() if shape == "array" else ndjson(*events)
     content = gzip.compress(content) if "gzip" in shape else content
     path = tmp_path / "events"
@@ -174,14 +166,9 @@ def test_load_reads_every_shape_of_file(
 def test_rejected_lines_are_told_with_number_and_reason(
     upshot: Upshot, database_url: str, tmp_path: Path
 ) -> None:
-    other = {
-        "id": str(uuid4()),
-        "type": "account.upserted",
-        "occurred_at": "2026-03-01T09:30:00Z",
-        "data": {"account_id": str(uuid4()), "name": "Theirs", "time_zone": "UTC"},
-    }
+    other = event("account.upserted", account_id=uuid4(), name="Theirs", time_zone="UTC")
     path = tmp_path / "events.ndjson"
-    path.write_bytes(ndjson(user_event()) + b"\n{broken\n" + ndjson(other, user_event("")))
+    path.write_bytes(ndjson(named()) + b"\n{broken\n" + ndjson(other, named(name="")))
     done = load(upshot, database_url, str(path))
     assert (done.returncode, done.stdout) == (1, "1 created, 0 duplicate, 3 rejected\n")
     told = [line for line in done.stderr.splitlines() if line.startswith(str(path))]
@@ -195,7 +182,7 @@ def test_more_than_a_chunk_is_loaded_once(
     upshot: Upshot, database_url: str, tmp_path: Path
 ) -> None:
     """An id that comes again with another payload is rejected, however far away the first is."""
-    events = [user_event() for _ in range(MOST_EVENTS + 1_234)]
+    events = [named() for _ in range(MOST_EVENTS + 1_234)]
     again = [events[0], events[0] | {"occurred_at": "2026-03-02T09:30:00Z"}, events[-1]]
     path = tmp_path / "events.ndjson"
     path.write_bytes(ndjson(*events, *again))
@@ -210,9 +197,9 @@ def test_more_than_a_chunk_is_loaded_once(
 def test_what_the_database_refuses_is_told_and_its_neighbours_are_loaded(
     upshot: Upshot, database_url: str
 ) -> None:
-    events = [user_event() for _ in range(100)]
+    events = [named() for _ in range(100)]
     for place in (17, 18, 80):
-        events[place] = user_event("poison")
+        events[place] = named(name="poison")
     with psycopg.connect(database_url, autocommit=True) as owner:
         owner.execute("alter table raw.users add constraint poison check (name <> 'poison')")
         done = load(upshot, database_url, "-", stdin=ndjson(*events))
@@ -230,7 +217,7 @@ def test_what_came_before_the_place_where_a_file_breaks_off_is_loaded(
     upshot: Upshot, database_url: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "events"
-    events = [user_event() for _ in range(3)]
+    events = [named() for _ in range(3)]
     path.write_bytes(json.dumps(events).encode()[:-1] + b", {]")
     assert_one_sentence(load(upshot, database_url, str(path)), "not an array of events")
     with psycopg.connect(database_url) as connection:
@@ -238,7 +225,7 @@ def test_what_came_before_the_place_where_a_file_breaks_off_is_loaded(
 
 
 def test_a_load_that_was_killed_goes_on(upshot: Upshot, database_url: str, tmp_path: Path) -> None:
-    events = [user_event() for _ in range(3 * MOST_EVENTS)]
+    events = [named() for _ in range(3 * MOST_EVENTS)]
     path = tmp_path / "events.ndjson"
     path.write_bytes(ndjson(*events))
     command = [str(BIN / "upshot"), "load", "--account", ACCOUNT, str(path)]
@@ -263,7 +250,7 @@ def test_a_load_that_was_killed_goes_on(upshot: Upshot, database_url: str, tmp_p
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (gzip.compress(ndjson(user_event()))[:-12], "cannot be read"),
+        (gzip.compress(ndjson(named()))[:-12], "cannot be read"),
         (b"\x1f\x8bnonsense", "cannot be read"),
         (b"[{]", "not an array of events"),
         (b'["\xff"]', "not an array of events"),
@@ -293,7 +280,7 @@ def test_a_database_that_is_not_migrated_is_one_sentence(server_url: str, upshot
         url = server_url.replace("/postgres?", f"/{name}?")
         try:
             for command in (["refresh"], ["demo"], ["load", "--account", ACCOUNT, "-"]):
-                done = upshot(*command, database=url, stdin=ndjson(user_event()))
+                done = upshot(*command, database=url, stdin=ndjson(named()))
                 assert_one_sentence(done, "upshot migrate")
         finally:
             connection.execute(f"drop database {name} with (force)".encode())
@@ -310,7 +297,7 @@ def test_a_refresh_clears_the_change_log_and_a_failed_one_keeps_it(
             assert row is not None
             return int(row[0])
 
-    event = user_event() | {
+    event = named() | {
         "type": "session.started",
         "data": {name: str(uuid4()) for name in ("session_id", "flow_id", "user_id")},
     }

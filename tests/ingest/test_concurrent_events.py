@@ -14,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 from conftest import Api
+from events import Event, event, named
 from msgspec.structs import replace
 from psycopg import sql
 
@@ -21,24 +22,8 @@ from ingest.settings import Settings
 from ingest.store.statements import SQL
 
 T = TypeVar("T")
-Event = dict[str, Any]
 
 WRITERS = 32
-
-
-def event(kind: str, **data: object) -> Event:
-    return {
-        "id": str(uuid4()),
-        "type": kind,
-        "occurred_at": "2026-03-01T09:30:00Z",
-        "data": {
-            name: str(each) if isinstance(each, UUID) else each for name, each in data.items()
-        },
-    }
-
-
-def named(user_id: UUID | None = None) -> Event:
-    return event("user.upserted", user_id=user_id or uuid4(), name="Ada", role="engineer")
 
 
 def at_once(calls: Sequence[Callable[[], T]], writers: int = WRITERS) -> list[T]:

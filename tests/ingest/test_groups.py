@@ -14,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 from conftest import Api, with_changes
+from events import event
 
 from ingest.settings import Settings
 from ingest.store.statements import SQL
@@ -39,15 +40,9 @@ def owner_of(api: Api) -> Iterator[psycopg.Connection[Any]]:
 def completed_sessions(api: Api, count: int) -> list[str]:
     """Start and complete sessions of the engineer."""
     sessions = [str(uuid4()) for _ in range(count)]
-
-    def event(kind: str, session_id: str, **data: str) -> dict[str, Any]:
-        data |= {"session_id": session_id}
-        moment = "2026-03-01T09:30:00Z"
-        return {"id": str(uuid4()), "type": kind, "occurred_at": moment, "data": data}
-
-    who = {"flow_id": str(uuid4()), "user_id": str(ENGINEER)}
-    batch = [event("session.started", each, **who) for each in sessions]
-    batch += [event("session.completed", each, outcome="resolved") for each in sessions]
+    who = {"flow_id": uuid4(), "user_id": ENGINEER}
+    batch = [event("session.started", session_id=each, **who) for each in sessions]
+    batch += [event("session.completed", session_id=each, outcome="resolved") for each in sessions]
     assert api.post_events(batch).status_code == 200
     return sessions
 

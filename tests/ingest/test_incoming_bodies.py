@@ -10,18 +10,10 @@ from uuid import uuid4
 import httpx
 import pytest
 from conftest import Api
+from events import named
 
 NDJSON = "application/x-ndjson"
 MEGABYTE = 1_000_000
-
-
-def event() -> dict[str, Any]:
-    return {
-        "id": str(uuid4()),
-        "type": "user.upserted",
-        "occurred_at": "2026-03-01T09:30:00Z",
-        "data": {"user_id": str(uuid4()), "name": "Ada", "role": "engineer"},
-    }
 
 
 def send(
@@ -54,13 +46,13 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 
 
 def test_a_gzipped_array_is_the_array(api: Api) -> None:
-    batch = json.dumps([event(), event()]).encode()
+    batch = json.dumps([named(), named()]).encode()
     assert counts(send(api, gzip.compress(batch)))["created"] == 2
     assert counts(send(api, batch, coding=None))["duplicate"] == 2
 
 
 def test_gzipped_ndjson_is_its_lines(api: Api) -> None:
-    batch = b"\n".join(json.dumps(event()).encode() for _ in range(300))
+    batch = b"\n".join(json.dumps(named()).encode() for _ in range(300))
     answer = send(api, gzip.compress(batch), content_type=NDJSON)
     assert counts(answer)["created"] == 300
 
@@ -80,14 +72,14 @@ def test_a_single_call_may_be_gzipped(api: Api) -> None:
 @pytest.mark.parametrize("size", [1, 7, 1000])
 @pytest.mark.parametrize("coding", [None, "gzip"])
 def test_a_batch_may_come_in_pieces_of_any_size(api: Api, size: int, coding: str | None) -> None:
-    batch = b"\r\n".join(json.dumps(event()).encode() for _ in range(5))
+    batch = b"\r\n".join(json.dumps(named()).encode() for _ in range(5))
     content = gzip.compress(batch) if coding else batch
     answer = send(api, in_pieces(content, size), coding=coding, content_type=NDJSON)
     assert counts(answer)["created"] == 5
 
 
 def test_gzip_members_follow_each_other(api: Api) -> None:
-    first, second = (json.dumps(event()).encode() + b"\n" for _ in range(2))
+    first, second = (json.dumps(named()).encode() + b"\n" for _ in range(2))
     content = gzip.compress(first) + gzip.compress(second)
     assert counts(send(api, content, content_type=NDJSON))["created"] == 2
     answer = send(api, in_pieces(content, 1), content_type=NDJSON)
@@ -102,7 +94,7 @@ def test_what_a_body_unpacks_to_is_limited(api: Api) -> None:
 
 
 def test_what_unpacks_to_just_the_largest_body_is_taken(api: Api) -> None:
-    line = json.dumps(event()).encode()
+    line = json.dumps(named()).encode()
     content = line + b" " * (MEGABYTE - len(line))
     answer = send(api, gzip.compress(content[:20_000] + b"\n" * (MEGABYTE - 20_000)))
     assert code(answer) == (400, "malformed_body")
@@ -126,7 +118,7 @@ def test_what_unpacks_to_just_the_largest_body_is_taken(api: Api) -> None:
     ids=["cut", "cut early", "flipped", "wrong sum", "trailing", "none", "empty"],
 )
 def test_damaged_gzip_stores_nothing(api: Api, damage: Any) -> None:
-    batch = json.dumps([event()]).encode()
+    batch = json.dumps([named()]).encode()
     answer = send(api, damage(gzip.compress(batch, mtime=0)))
     assert code(answer) == (400, "malformed_body")
     assert counts(send(api, batch, coding=None))["created"] == 1
@@ -140,7 +132,7 @@ def test_other_codings_are_415_and_say_what_is_read(api: Api, coding: str) -> No
 
 
 def test_a_batch_of_too_many_lines_is_refused_before_it_ends(api: Api) -> None:
-    batch = b"\n".join(json.dumps(event()).encode() for _ in range(501))
+    batch = b"\n".join(json.dumps(named()).encode() for _ in range(501))
     assert code(send(api, batch, coding=None, content_type=NDJSON)) == (413, "too_large")
     first = batch.partition(b"\n")[0]
     assert counts(send(api, first, coding=None, content_type=NDJSON))["created"] == 1

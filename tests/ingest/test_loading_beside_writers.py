@@ -6,25 +6,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 from conftest import BIN, Api, with_changes
+from events import event
 
 from ingest.bulk import MOST_EVENTS
 from ingest.settings import Settings
-
-
-def event(kind: str, **data: object) -> dict[str, Any]:
-    return {
-        "id": str(uuid4()),
-        "type": kind,
-        "occurred_at": "2026-03-01T09:30:00Z",
-        "data": {
-            name: str(each) if isinstance(each, UUID) else each for name, each in data.items()
-        },
-    }
 
 
 def test_others_write_and_erase_while_a_file_is_loaded(

@@ -12,8 +12,9 @@ from uuid import uuid4
 import httpx
 import jsonschema_rs
 import pytest
-from acquaintance import LONG_AGO, STEP, Acquaintance
+from acquaintance import STEP, Acquaintance
 from conftest import Api, with_changes
+from events import LONG_AGO
 from test_concurrent_events import at_once
 
 from ingest.openapi import EXAMPLES

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -14,6 +13,7 @@ import psycopg
 import pytest
 from api_processes import ApiProcess, api_process
 from conftest import Api, with_changes
+from events import named
 
 from ingest.settings import Settings, SettingsError, read_settings
 
@@ -87,15 +87,7 @@ def test_beyond_the_quota_is_429_and_stores_nothing(
     limited: Callable[..., Api], database_url: str
 ) -> None:
     api = limited(quota_events=500, quota_seconds=3600)
-    batch: list[dict[str, Any]] = [
-        {
-            "id": str(uuid4()),
-            "type": "user.upserted",
-            "occurred_at": "2026-03-01T09:30:00Z",
-            "data": {"user_id": str(uuid4()), "name": "Ada", "role": "engineer"},
-        }
-        for _ in range(300)
-    ]
+    batch = [named() for _ in range(300)]
     assert api.post_events(batch[:260]).status_code == 200
     wait = assert_refused(api.post_events(batch))
     assert 0 < wait <= 3600 * 60 / 500 + 1
@@ -123,8 +115,7 @@ def test_another_account_has_its_own(limited: Callable[..., Api]) -> None:
 
 
 def test_a_quota_holds_across_processes(two_workers: ApiProcess, base_settings: Settings) -> None:
-    secret = (two_workers.log.parent / "jwt_secret").read_text()
-    api = Api(two_workers.url, with_changes(base_settings, jwt_secret=secret))
+    api = two_workers.api(base_settings)
     answers: Counter[int] = Counter()
     lock = threading.Lock()
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from conftest import Api, with_changes
+from events import event
 
 from ingest.settings import Settings, SettingsError, read_settings
 
@@ -49,10 +50,8 @@ def test_events_are_refused_before_the_disk_is_full(
         assert await_readiness(api, 503).json()["code"] == "disk_full"
         for answer in (
             api("PUT", user, {**body, "name": "Eve"}, role="service"),
-            api.post_events([{"id": str(uuid4()), "type": "user.erased",
-                              "occurred_at": "2026-03-01T09:30:00Z",
-                              "data": {"user_id": str(uuid4())}}]),
-        ):  # fmt: skip
+            api.post_events([event("user.erased", user_id=uuid4())]),
+        ):
             assert (answer.status_code, answer.json()["code"]) == (503, "disk_full")
             assert answer.json()["retryable"]
             assert int(answer.headers["retry-after"]) > 0

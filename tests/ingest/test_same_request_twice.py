@@ -11,8 +11,9 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
-from acquaintance import LONG_AGO, STEP
+from acquaintance import STEP
 from conftest import Api
+from events import LONG_AGO
 from msgspec.structs import replace
 from psycopg import sql
 from test_concurrent_events import at_once, break_statement, results, slow_down

@@ -7,13 +7,14 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import psycopg
 import pytest
-from api_processes import ApiProcess, api_process
-from conftest import Api, with_changes
+from api_processes import api_process
+from conftest import Api
+from events import Event, event
 
 from ingest.settings import Settings
 
@@ -21,18 +22,8 @@ ENOUGH = 30
 """Seconds within which a process is gone."""
 
 
-def client_of(process: ApiProcess, settings: Settings) -> Api:
-    secret = (process.log.parent / "jwt_secret").read_text()
-    return Api(process.url, with_changes(settings, jwt_secret=secret))
-
-
-def event(session_id: UUID | None = None) -> dict[str, Any]:
-    return {
-        "id": str(uuid4()),
-        "type": "session.rated",
-        "occurred_at": "2026-03-01T09:30:00Z",
-        "data": {"session_id": str(session_id or uuid4()), "rating": 5},
-    }
+def rated() -> Event:
+    return event("session.rated", session_id=uuid4(), rating=5)
 
 
 def stored(database_url: str) -> set[str]:
@@ -56,7 +47,7 @@ class Senders:
 
     def _send(self, api: Api) -> None:
         while not self.ended.is_set():
-            batch = [event() for _ in range(20)]
+            batch = [rated() for _ in range(20)]
             try:
                 answer = api.post_events(batch)
             except httpx.ConnectError:
@@ -85,7 +76,7 @@ def test_whoever_sends_on_is_told_or_finds_the_door_closed(
 ) -> None:
     """Eight clients send on and on while the API stops; what was answered with 2xx is stored."""
     with api_process(database_url, tmp_path) as process:
-        senders = Senders([client_of(process, base_settings) for _ in range(8)])
+        senders = Senders([process.api(base_settings) for _ in range(8)])
         time.sleep(2)
         process.signal(signal.SIGTERM)
         process.process.wait(ENOUGH)
@@ -99,7 +90,7 @@ def test_whoever_heeds_readiness_gets_an_answer_to_every_request(
 ) -> None:
     """As a load balancer does, in front of one process or several behind its port."""
     with api_process(database_url, tmp_path, workers=workers, stop_notice_seconds=5) as process:
-        senders = Senders([client_of(process, base_settings) for _ in range(8)])
+        senders = Senders([process.api(base_settings) for _ in range(8)])
         time.sleep(2)
         process.signal(signal.SIGTERM)
         until = time.monotonic() + 5
@@ -116,26 +107,26 @@ def test_it_is_not_ready_before_it_stops_taking_requests(
     database_url: str, tmp_path: Path, base_settings: Settings
 ) -> None:
     with api_process(database_url, tmp_path, stop_notice_seconds=4) as process:
-        api = client_of(process, base_settings)
+        api = process.api(base_settings)
         process.signal(signal.SIGTERM)
         until = time.monotonic() + 3
         while (ready := httpx.get(f"{process.url}/health/ready")).is_success:
             assert time.monotonic() < until
         assert (ready.status_code, ready.json()["code"]) == (503, "shutting_down")
         assert "retry-after" in ready.headers
-        answer = api.post_events([event()])
+        answer = api.post_events([rated()])
         assert answer.status_code == 200, "it goes on taking requests for those who do not know"
         assert answer.headers["connection"] == "close"
         process.process.wait(ENOUGH)
         with pytest.raises(httpx.ConnectError):
-            api.post_events([event()])
+            api.post_events([rated()])
 
 
 def test_a_request_that_never_comes_whole_is_told_and_not_awaited(
     database_url: str, tmp_path: Path, base_settings: Settings
 ) -> None:
     with api_process(database_url, tmp_path) as process:
-        api = client_of(process, base_settings)
+        api = process.api(base_settings)
         head = (
             f"POST /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
             f"Authorization: Bearer {api.token('service')}\r\n"
@@ -165,11 +156,11 @@ def test_what_waits_for_a_lock_at_the_end_is_durable_or_told(
         api_process(database_url, tmp_path) as process,
         psycopg.connect(database_url) as connection,
     ):
-        api = client_of(process, base_settings)
+        api = process.api(base_settings)
         connection.execute(
             "select pg_advisory_xact_lock(hashtextextended(%s::text, 0))", [api.account_id]
         )
-        sent = [event() for _ in range(6)]
+        sent = [rated() for _ in range(6)]
         senders = [
             threading.Thread(target=send, args=[api.of(api.account_id), each]) for each in sent
         ]
@@ -201,7 +192,7 @@ def test_workers_share_a_port_and_one_that_dies_is_replaced(
     database_url: str, tmp_path: Path, base_settings: Settings
 ) -> None:
     with api_process(database_url, tmp_path, workers=2) as process:
-        api = client_of(process, base_settings)
+        api = process.api(base_settings)
         first = process.workers()
         assert len(first) == 2
         os.kill(first[0], signal.SIGKILL)
@@ -211,4 +202,4 @@ def test_workers_share_a_port_and_one_that_dies_is_replaced(
             time.sleep(0.1)
         process.await_ready()
         for _ in range(20):
-            assert api.of(uuid4()).post_events([event()]).status_code == 200
+            assert api.of(uuid4()).post_events([rated()]).status_code == 200

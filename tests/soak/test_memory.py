@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import psutil
 import pytest
 from api_processes import api_process
-from conftest import Api, with_changes
+from conftest import Api
 from dbt_processes import run_dbt_to_the_end
 
 from ingest.settings import Settings
@@ -73,10 +73,8 @@ def test_the_memory_of_a_process_stays_flat(
     refreshed: str, tmp_path: Path, base_settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with api_process(refreshed, tmp_path, quota_events=1_000_000_000) as process:
-        secret = (tmp_path / "jwt_secret").read_text()
-        settings = with_changes(base_settings, jwt_secret=secret)
         ended = threading.Event()
-        clients = [Client(Api(process.url, settings)) for _ in range(CLIENTS)]
+        clients = [Client(process.api(base_settings)) for _ in range(CLIENTS)]
         threads = [threading.Thread(target=client.use_until, args=[ended]) for client in clients]
         for thread in threads:
             thread.start()
