@@ -1,10 +1,6 @@
 """Post a rating, read the flow: the next request has it."""
 
-import os
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -12,7 +8,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from conftest import BIN, Api
+from conftest import Api
+from watcher import watching
 
 from ingest.refresh import refresh
 from ingest.settings import Settings
@@ -60,37 +57,12 @@ def read_flow(api: Api) -> dict[str, Any]:
     return body
 
 
-@contextmanager
-def refreshing(settings: Settings) -> Iterator[list[str]]:
-    """`upshot refresh --watch` beside the block; what it says, line by line."""
-    process = subprocess.Popen(
-        [BIN / "upshot", "refresh", "--watch"],
-        env=os.environ
-        | {
-            "UPSHOT_HOME": str(settings.home),
-            "UPSHOT_DATABASE_URL": str(settings.database_url),
-            "UPSHOT_REFRESH_SECONDS": "1",
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    said: list[str] = []
-    listener = threading.Thread(target=lambda: said.extend(process.stderr or ()))
-    listener.start()
-    try:
-        yield said
-        assert process.poll() is None, said
-    finally:
-        process.kill()
-        process.wait()
-        listener.join()
-
-
 def test_the_next_request_has_it(apis: list[Api]) -> None:
     sessions = complete_sessions(apis[0], TIMES)
     pending: list[int] = []
-    with refreshing(apis[0].settings) as said:
+    said: list[str] = []
+    settings = apis[0].settings
+    with watching(str(settings.database_url), settings.home, said.append):
         points = 0
         for number, session_id in enumerate(sessions, 1):
             # Whether it is the same process that takes it in and that answers, or not.

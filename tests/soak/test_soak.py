@@ -7,14 +7,12 @@ import logging
 import os
 import random
 import shutil
-import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,11 +20,12 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from conftest import BIN, Api
+from conftest import Api
 from dbt_processes import start_dbt
 from exactness import compare, snapshot, unsettled
 from psycopg.errors import DeadlockDetected
 from psycopg.rows import namedtuple_row
+from watcher import watching
 from writers import OUTCOMES, World, Writer, ask_again
 
 from ingest.figures import average, average_minutes, rate
@@ -138,7 +137,7 @@ def test_every_snapshot_is_exact(
     tally, ended = Tally(), threading.Event()
     worlds = [World(soaked.of(uuid4()), most_sessions=MOST_SESSIONS) for _ in range(ACCOUNTS)]
     writers = [Writer(worlds, seed) for seed in range(WRITERS)]
-    with ThreadPoolExecutor(16) as threads, refresher(url, tmp_path / "watch", tally):
+    with ThreadPoolExecutor(16) as threads, watching(url, tmp_path / "watch", heard_by(tally)):
         running: list[Future[None]] = [
             threads.submit(writer.write_until, ended, pause=PAUSE) for writer in writers
         ]
@@ -202,44 +201,18 @@ def missing(tally: Tally) -> list[str]:
 # --- refreshers ----------------------------------------------------------------------------------
 
 
-@contextmanager
-def refresher(url: str, home: Path, tally: Tally) -> Iterator[None]:
-    """`upshot refresh --watch` beside the block, as often as it can."""
-    environment = os.environ | {
-        "UPSHOT_HOME": str(home),
-        "UPSHOT_DATABASE_URL": url,
-        "UPSHOT_REFRESH_SECONDS": "1",
-        "COLUMNS": "1000",
-        "PYTHONUNBUFFERED": "1",
-    }
-    process = subprocess.Popen(
-        [BIN / "upshot", "refresh", "--watch"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    unexpected: list[str] = []
+def heard_by(tally: Tally) -> Callable[[str], None]:
+    """Return what counts the lines that the watcher says."""
 
-    def listen() -> None:
-        for line in process.stderr or ():
-            if line.startswith("refreshed in"):
-                tally.add("refreshes by the watcher")
-            elif line.startswith("dbt failed at") or any(each in line for each in KILLED):
-                tally.add("failures of the watcher")
-            else:
-                unexpected.append(f"the watcher: {line}")
+    def hear(line: str) -> None:
+        if line.startswith("refreshed in"):
+            tally.add("refreshes by the watcher")
+        elif line.startswith("dbt failed at") or any(each in line for each in KILLED):
+            tally.add("failures of the watcher")
+        else:
+            tally.wrong.append(f"the watcher: {line}")
 
-    listener = threading.Thread(target=listen)
-    listener.start()
-    try:
-        yield
-        assert process.poll() is None, unexpected
-        tally.wrong += unexpected
-    finally:
-        process.kill()
-        process.wait()
-        listener.join()
+    return hear
 
 
 def run_dbt_processes(url: str, target: Path, tally: Tally, ended: threading.Event) -> None:
