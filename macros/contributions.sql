@@ -10,21 +10,7 @@ select
     {%- if key %}
     facts.{{ key }},
     {%- endif %}
-    sum(contributions.sessions)::bigint as sessions,
-    sum(contributions.completed)::bigint as completed,
-    sum(contributions.duration_microseconds)::bigint as duration_microseconds,
-    sum(contributions.resolved)::bigint as resolved,
-    sum(contributions.escalated)::bigint as escalated,
-    sum(contributions.workaround)::bigint as workaround,
-    sum(contributions.unresolved)::bigint as unresolved,
-    sum(contributions.rated)::bigint as rated,
-    sum(contributions.ratings)::bigint as ratings,
-    sum(contributions.rating_points)::bigint as rating_points,
-    sum(contributions.rating_1)::bigint as rating_1,
-    sum(contributions.rating_2)::bigint as rating_2,
-    sum(contributions.rating_3)::bigint as rating_3,
-    sum(contributions.rating_4)::bigint as rating_4,
-    sum(contributions.rating_5)::bigint as rating_5
+    {{ sums_of('contributions') | indent(4) }}
 from facts
 cross join lateral (
     values

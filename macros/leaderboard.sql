@@ -20,21 +20,7 @@ summed as (
         days.{{ key }},
         periods.day_from,
         periods.day_to,
-        sum(days.sessions)::bigint as sessions,
-        sum(days.completed)::bigint as completed,
-        sum(days.duration_microseconds)::bigint as duration_microseconds,
-        sum(days.resolved)::bigint as resolved,
-        sum(days.escalated)::bigint as escalated,
-        sum(days.workaround)::bigint as workaround,
-        sum(days.unresolved)::bigint as unresolved,
-        sum(days.rated)::bigint as rated,
-        sum(days.ratings)::bigint as ratings,
-        sum(days.rating_points)::bigint as rating_points,
-        sum(days.rating_1)::bigint as rating_1,
-        sum(days.rating_2)::bigint as rating_2,
-        sum(days.rating_3)::bigint as rating_3,
-        sum(days.rating_4)::bigint as rating_4,
-        sum(days.rating_5)::bigint as rating_5
+        {{ sums_of('days') | indent(8) }}
     from periods
     inner join days
         on

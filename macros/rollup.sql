@@ -19,21 +19,7 @@ summed as (
         spans.span_days,
         days.day - (days.day - date '0001-01-01') % spans.span_days as day_from,
         days.{{ key }},
-        sum(days.sessions)::bigint as sessions,
-        sum(days.completed)::bigint as completed,
-        sum(days.duration_microseconds)::bigint as duration_microseconds,
-        sum(days.resolved)::bigint as resolved,
-        sum(days.escalated)::bigint as escalated,
-        sum(days.workaround)::bigint as workaround,
-        sum(days.unresolved)::bigint as unresolved,
-        sum(days.rated)::bigint as rated,
-        sum(days.ratings)::bigint as ratings,
-        sum(days.rating_points)::bigint as rating_points,
-        sum(days.rating_1)::bigint as rating_1,
-        sum(days.rating_2)::bigint as rating_2,
-        sum(days.rating_3)::bigint as rating_3,
-        sum(days.rating_4)::bigint as rating_4,
-        sum(days.rating_5)::bigint as rating_5
+        {{ sums_of('days') | indent(8) }}
     from days
     cross join (values (1), (4), (16), (64), (256)) as spans (span_days)
     group by
