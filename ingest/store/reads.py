@@ -239,7 +239,12 @@ async def _figures(
 def cover(day_from: date, day_to: date) -> list[tuple[int, date]]:
     """Return the fewest spans that make up a window: how many days each has, and its first.
 
-    >>> for span in cover(date(2026, 3, 1), date(2026, 3, 7)): print(*span)
+    >>> for days, first in cover(date(2026, 3, 1), date(2026, 3, 7)):
+    ...     print(days, first)
+    1 2026-03-01
+    4 2026-03-02
+    1 2026-03-06
+    1 2026-03-07
     """
     # toordinal() counts from 1 at 0001-01-01, the rollups from 0.
     first, end = day_from.toordinal() - 1, day_to.toordinal()
