@@ -74,7 +74,7 @@ class Contribution(Struct, frozen=True, array_like=True):
 
 
 class Corrections(Struct, frozen=True):
-    """As read_moment.sql has them, with the names of whatever they mention."""
+    """As read_corrections.sql has them, with the names of whatever they mention."""
 
     contributions: list[Contribution]
     flow_names: dict[UUID, str]

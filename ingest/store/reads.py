@@ -188,10 +188,11 @@ class Kept:
         self._figures.move_to_end(key)
         return figures
 
-    def keep(self, key: Hashable, state: Hashable, figures: Struct) -> None:
+    def keep(self, key: Hashable, state: Hashable, figures: object) -> None:
         if state is None:
             return
         self._figures[key] = (state, figures)
+        self._figures.move_to_end(key)
         if len(self._figures) > self._most:
             self._figures.popitem(last=False)
 
