@@ -17,7 +17,13 @@ with recomputed as materialized (
         ratings,
         rating_points
     from live.facts__recomputed
-    where account_id = %(account_id)s and %(from_raw)s
+    where
+        account_id = %(account_id)s
+        and %(from_raw)s
+        and (
+            day between %(day_from)s and %(day_to)s
+            or rating_day between %(day_from)s and %(day_to)s
+        )
 ),
 
 spans as materialized (

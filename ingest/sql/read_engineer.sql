@@ -21,6 +21,10 @@ with recomputed as materialized (
         account_id = %(account_id)s
         and user_id = %(user_id)s
         and %(from_raw)s
+        and (
+            day between %(day_from)s and %(day_to)s
+            or rating_day between %(day_from)s and %(day_to)s
+        )
 ),
 
 sessions as materialized (

@@ -12,63 +12,13 @@ with pending as (
 counted as (
     select
         count(*) as changes,
-        -- The nil session stands for none, where a name has changed.
-        count(distinct session_id) filter (
-            where session_id <> '00000000-0000-0000-0000-000000000000'
-        ) as sessions,
         coalesce(bool_or(session_id is null), false) as is_all,
+        -- The nil session stands for none, where a name has changed.
         coalesce(
             bool_or(session_id = '00000000-0000-0000-0000-000000000000'), false
         ) as is_renamed,
         max(received_at) as data_through
     from pending
-),
-
-weighed as (
-    select
-        changes,
-        sessions,
-        is_renamed,
-        data_through,
-        is_all
-        or changes > %(most_changes)s
-        or (
-            changes > 500
-            and changes * 5 > (
-                select coalesce(sum(days.sessions), 0)
-                from live.account_days__stored as days
-                where days.account_id = %(account_id)s
-            )
-        ) as is_too_much
-    from counted
-),
-
--- Where everything is computed, all changes are looked at.
-moment as (
-    select
-        changes,
-        is_renamed,
-        is_too_much,
-        case
-            when not is_too_much then sessions
-            else (
-                select count(*)
-                from live.pending_sessions as all_sessions
-                where
-                    all_sessions.account_id = %(account_id)s
-                    and all_sessions.session_id
-                    <> '00000000-0000-0000-0000-000000000000'
-            )
-        end as sessions,
-        case
-            when not is_too_much then data_through
-            else (
-                select max(all_changes.received_at)
-                from raw.changes as all_changes
-                where all_changes.account_id = %(account_id)s
-            )
-        end as data_through
-    from weighed
 ),
 
 zone as (
@@ -82,12 +32,21 @@ select
     zone.time_zone,
     (now() at time zone zone.time_zone)::date as today,
     refreshed.version,
-    greatest(refreshed.data_through, moment.data_through) as data_through,
-    moment.changes,
-    moment.sessions,
-    moment.is_too_much,
-    moment.is_renamed
+    greatest(refreshed.data_through, counted.data_through) as data_through,
+    counted.changes,
+    counted.is_all,
+    counted.is_renamed,
+    -- What to weigh many changes against; a few are always corrected for.
+    case
+        when counted.changes > %(few_changes)s
+            then (
+                select coalesce(sum(days.sessions), 0)::bigint
+                from live.account_days__stored as days
+                where days.account_id = %(account_id)s
+            )
+        else 0
+    end as stored_sessions
 from zone
-cross join moment
+cross join counted
 left join live.accounts as refreshed
     on refreshed.account_id = %(account_id)s

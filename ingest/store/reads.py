@@ -1,31 +1,46 @@
 """What the read endpoints ask: sums, from which the figures are made at the edge.
 
 Whatever is read is exact at one moment: what the last refresh stored, corrected by the sessions
-that changed since. What is stored is read once and kept until something else is; an answer, until
-something changes.
+that changed since. What is stored is read once and kept until something else is; so is what a
+pending session contributes, until it changes again; an answer, until anything changes.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from datetime import date, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg.rows import class_row
 
-from ingest.store.corrections import AccountFigures, DayRow, corrected, ranked
+from ingest.store.corrections import (
+    AccountFigures,
+    DayRow,
+    Pending,
+    Seen,
+    Totals,
+    corrected,
+    ranked,
+)
 from ingest.store.database import Connection, Database
+from ingest.store.kept import Kept, KeptPending
 from ingest.store.statements import SQL
 
 T = TypeVar("T", bound=Struct)
 
 MOST_CHANGES = 20_000
-"""Beyond so many changes of an account all of it is computed from raw; see read_moment.sql."""
+"""Beyond so many changes of an account all of it is computed from raw."""
+FEW_CHANGES = 500
+"""So many are corrected for however small the account is."""
+SESSIONS_PER_CHANGE = 8
+"""How many sessions are computed from raw in the time that it takes to correct for one."""
 SPANS = (256, 64, 16, 4, 1)
 """How many days a rollup may span; see macros/rollup.sql."""
 MOST_KEPT = 1_000
+MOST_CHANGES_KEPT = 50_000
+"""Of all accounts together. One takes about a kilobyte."""
 
 Window = Callable[[date], tuple[date, date]]
 """Given the account's today, the first and the last day that is asked for."""
@@ -41,39 +56,89 @@ class Moment(Struct, frozen=True, kw_only=True):
     """Another one whenever what is stored of the account may have changed."""
     data_through: datetime | None
     changes: int
-    sessions: int
-    is_too_much: bool
-    """Whether computing everything takes less than correcting."""
+    is_all: bool
+    """Whether every session of the account may have changed."""
     is_renamed: bool
+    stored_sessions: int
+    """Not counted where there are few changes."""
+    sessions: int = 0
+    """How many are pending: known when the figures are."""
+    is_too_much: bool = False
+    """Whether the figures were computed from raw, as correcting takes longer."""
 
     @property
-    def state(self) -> tuple[UUID | None, int] | None:
-        """What tells two states of the account apart; none where it is not known.
+    def state(self) -> tuple[UUID | None, int]:
+        """What tells two states of the account apart, if `is_told_apart`.
 
         Every change, to names too, adds to the log. Nothing but a refresh takes from it, and that
         changes the version: so of one version there is one state for each length of the log.
         """
-        if self.version is None or self.changes > MOST_CHANGES:
-            return None
         return self.version, self.changes
+
+    @property
+    def is_told_apart(self) -> bool:
+        return self.version is not None and self.changes <= MOST_CHANGES
 
     @property
     def is_correctable(self) -> bool:
-        """Whether what is stored, its names as they were read, lacks nothing but corrections."""
-        return not (self.is_too_much or self.is_renamed)
+        """Whether what is kept of that state, with its names, lacks nothing but corrections."""
+        return self.is_told_apart and not self.is_renamed
+
+    def as_in(self, other: Self) -> Self:
+        """Return the moment with what was known of another one of the same state."""
+        return replace(self, sessions=other.sessions, is_too_much=other.is_too_much)
+
+    def is_too_much_for(self, pending: Pending) -> bool:
+        """Say whether to compute all, because to learn what is not known takes longer.
+
+        What was spent on computing all counts towards learning: so whoever reads again and again
+        learns before that has taken twice as long as to learn at once.
+        """
+        unknown = self.changes - pending.changes
+        return (
+            self.is_all
+            or self.changes > MOST_CHANGES
+            or (
+                unknown > FEW_CHANGES
+                and unknown * SESSIONS_PER_CHANGE > self.stored_sessions + pending.spent
+            )
+        )
 
 
-class Seen(Struct, frozen=True):
-    """Corrections, as JSON, and the state that they were read in."""
+class PendingSummary(Struct, frozen=True):
+    """What is pending of an account, as a whole."""
 
-    version: UUID | None
-    changes: int
-    corrections: str
+    sessions: int
+    data_through: datetime | None
+
+
+class Asked(Struct, frozen=True):
+    """Whose figures are asked for, of which days."""
+
+    account_id: UUID
+    user_id: UUID | None
+    window: Window
 
     @property
-    def state(self) -> tuple[UUID | None, int]:
-        """As a moment's."""
-        return self.version, self.changes
+    def statement(self) -> str:
+        return "read_account" if self.user_id is None else "read_engineer"
+
+    def days(self, moment: Moment) -> tuple[date, date]:
+        return self.window(moment.today)
+
+    def key(self, moment: Moment) -> Hashable:
+        return self.account_id, self.user_id, self.days(moment)
+
+
+class Stored(Struct, frozen=True):
+    """Figures as they are stored, and as they were last corrected."""
+
+    totals: Totals
+    corrected: Totals
+    pending: object
+    """What tells what they were corrected by."""
+    since: int
+    """How much of its journal they have."""
 
 
 class RatedDayRow(DayRow, frozen=True):
@@ -107,10 +172,17 @@ class FlowFigures(Struct, frozen=True):
 class Reads:
     """Reads figures, and keeps what it read for as long as it is true."""
 
-    def __init__(self, database: Database, *, most_answers: int = MOST_KEPT) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        most_answers: int = MOST_KEPT,
+        most_changes: int = MOST_CHANGES_KEPT,
+    ) -> None:
         self._database = database
         self._answers = Kept(most_answers)
         self._stored = Kept(MOST_KEPT)
+        self._pending = KeptPending(MOST_KEPT, most_changes)
 
     async def account(
         self, account_id: UUID, window: Window, most: int, *, user_id: UUID | None = None
@@ -123,37 +195,93 @@ class Reads:
             most: how many flows and engineers.
             user_id: the engineer.
         """
-        statement = "read_account" if user_id is None else "read_engineer"
-        scope = {"account_id": account_id, "user_id": user_id}
+        asked = Asked(account_id, user_id, window)
         async with self._database.reading() as connection:
-            moment = await _moment(connection, scope)
-            days = window(moment.today)
-            key = (statement, *scope.values(), *days, most)
+            moment = await _moment(connection, account_id)
+            key = (asked.key(moment), most)
             if (answer := self._answers.find(key, moment.state)) is not None:
-                return moment, answer
-            stored = self._stored.find(key, moment.version) if moment.is_correctable else None
-            corrections: Seen | None = None
-            if stored is not None and moment.changes > 0:
-                corrections = await _corrections(connection, scope)
-                if corrections.state != moment.state:
-                    stored = None
-            if stored is None:
+                return moment.as_in(answer[0]), answer[1]
+            found = await self._by_what_is_kept(connection, asked, moment)
+            if found is None:
                 async with self._database.snapshot(connection):
-                    moment = await _moment(connection, scope)
-                    days = window(moment.today)
-                    stored = await _figures(
-                        connection, statement, scope, days, moment, AccountFigures
-                    )
-                    is_corrected = moment.changes > 0 and not moment.is_too_much
-                    corrections = await _corrections(connection, scope) if is_corrected else None
-                key = (statement, *scope.values(), *days, most)
-                if moment.is_correctable:
-                    self._stored.keep(key, moment.version, stored)
-        if corrections is not None:
-            stored = corrected(stored, corrections.corrections, *days)
-        answer = ranked(stored, most)
-        self._answers.keep(key, moment.state, answer)
-        return moment, answer
+                    moment = await _moment(connection, account_id)
+                    found = await self._by_what_is_stored(connection, asked, moment)
+        moment, totals = found
+        figures = ranked(totals, most)
+        if moment.is_told_apart:
+            self._answers.keep((asked.key(moment), most), moment.state, (moment, figures))
+        return moment, figures
+
+    async def _by_what_is_kept(
+        self, connection: Connection, asked: Asked, moment: Moment
+    ) -> tuple[Moment, Totals] | None:
+        """Return the figures without a look at what is stored, if that is kept."""
+        stored = self._stored.find(asked.key(moment), moment.version)
+        if stored is None or not moment.is_correctable:
+            return None
+        pending = self._pending.of(asked.account_id, moment.version)
+        if moment.is_too_much_for(pending):
+            return None
+        if not await self._catch_up(connection, asked, moment, pending):
+            return None
+        return self._correct(asked, moment, stored, pending)
+
+    async def _by_what_is_stored(
+        self, connection: Connection, asked: Asked, moment: Moment
+    ) -> tuple[Moment, Totals]:
+        """Return the figures from a snapshot: from what is stored or, if that is much, from raw."""
+        pending = (
+            self._pending.of(asked.account_id, moment.version)
+            if moment.is_correctable
+            else Pending(moment.version)
+        )
+        is_too_much = moment.is_too_much_for(pending)
+        scope = {"account_id": asked.account_id, "user_id": asked.user_id}
+        totals = Totals.of(
+            await _figures(
+                connection,
+                asked.statement,
+                scope,
+                asked.days(moment),
+                AccountFigures,
+                from_raw=is_too_much,
+            )
+        )
+        if is_too_much:
+            pending.spent += moment.stored_sessions
+            return await _summed_up(connection, asked.account_id, moment, from_raw=True), totals
+        if not await self._catch_up(connection, asked, moment, pending):
+            # Others meanwhile learned of changes that this snapshot does not have.
+            pending = Pending(moment.version)
+            await self._catch_up(connection, asked, moment, pending)
+        stored = Stored(totals, totals, pending.identity, 0)
+        return self._correct(asked, moment, stored, pending)
+
+    async def _catch_up(
+        self, connection: Connection, asked: Asked, moment: Moment, pending: Pending
+    ) -> bool:
+        """Read what is not known of the pending sessions; say whether that is of this moment."""
+        if pending.state != moment.state:
+            parameters = {"account_id": asked.account_id, "known": pending.known}
+            pending.learn(await _row(connection, "read_corrections", parameters, Seen))
+            self._pending.limit()
+        return pending.state == moment.state
+
+    def _correct(
+        self, asked: Asked, moment: Moment, stored: Stored, pending: Pending
+    ) -> tuple[Moment, Totals]:
+        is_begun = stored.pending is pending.identity
+        totals = corrected(
+            stored.corrected if is_begun else stored.totals,
+            pending,
+            asked.days(moment),
+            since=stored.since if is_begun else 0,
+            user_id=asked.user_id,
+        )
+        if moment.is_correctable:
+            stored = Stored(stored.totals, totals, pending.identity, len(pending.journal))
+            self._stored.keep(asked.key(moment), moment.version, stored)
+        return replace(moment, sessions=pending.sessions), totals
 
     async def flow(
         self, account_id: UUID, window: Window, most: int, *, flow_id: UUID
@@ -161,49 +289,45 @@ class Reads:
         """Return the figures of a flow and its newest comments, and their moment."""
         scope = {"account_id": account_id, "flow_id": flow_id, "most": most}
         async with self._database.reading() as connection:
-            moment = await _moment(connection, scope)
+            moment = await _moment(connection, account_id)
             key = ("read_flow", *scope.values(), *window(moment.today))
             if (answer := self._answers.find(key, moment.state)) is not None:
-                return moment, answer
+                return moment.as_in(answer[0]), answer[1]
             async with self._database.snapshot(connection):
-                moment = await _moment(connection, scope)
+                moment = await _moment(connection, account_id)
                 days = window(moment.today)
-                answer = await _figures(connection, "read_flow", scope, days, moment, FlowFigures)
-        self._answers.keep(("read_flow", *scope.values(), *days), moment.state, answer)
-        return moment, answer
+                from_raw = moment.is_too_much_for(Pending(moment.version))
+                figures = await _figures(
+                    connection, "read_flow", scope, days, FlowFigures, from_raw=from_raw
+                )
+                moment = await _summed_up(connection, account_id, moment, from_raw=from_raw)
+        if moment.is_told_apart:
+            key = ("read_flow", *scope.values(), *days)
+            self._answers.keep(key, moment.state, (moment, figures))
+        return moment, figures
 
 
-class Kept:
-    """Figures with the state that they are of; so many of those used last."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._figures: OrderedDict[Hashable, tuple[Hashable, Any]] = OrderedDict()
-
-    def find(self, key: Hashable, state: Hashable) -> Any:
-        """Return the figures if they are of that state, else nothing."""
-        kept, figures = self._figures.get(key, (None, None))
-        if kept is None or kept != state:
-            return None
-        self._figures.move_to_end(key)
-        return figures
-
-    def keep(self, key: Hashable, state: Hashable, figures: object) -> None:
-        if state is None:
-            return
-        self._figures[key] = (state, figures)
-        self._figures.move_to_end(key)
-        if len(self._figures) > self._most:
-            self._figures.popitem(last=False)
-
-
-async def _moment(connection: Connection, scope: dict[str, Any]) -> Moment:
-    parameters = {"account_id": scope["account_id"], "most_changes": MOST_CHANGES}
+async def _moment(connection: Connection, account_id: UUID) -> Moment:
+    parameters = {
+        "account_id": account_id,
+        "most_changes": MOST_CHANGES,
+        "few_changes": FEW_CHANGES,
+    }
     return await _row(connection, "read_moment", parameters, Moment)
 
 
-async def _corrections(connection: Connection, scope: dict[str, Any]) -> Seen:
-    return await _row(connection, "read_corrections", scope, Seen)
+async def _summed_up(
+    connection: Connection, account_id: UUID, moment: Moment, *, from_raw: bool
+) -> Moment:
+    """Return the moment with what there is to say of the whole log, of which it saw a part."""
+    parameters = {"account_id": account_id}
+    pending = await _row(connection, "read_pending", parameters, PendingSummary)
+    return replace(
+        moment,
+        sessions=pending.sessions,
+        data_through=pending.data_through,
+        is_too_much=from_raw,
+    )
 
 
 async def _row(
@@ -219,8 +343,9 @@ async def _figures(
     statement: str,
     scope: dict[str, Any],
     days: tuple[date, date],
-    moment: Moment,
     kind: type[T],
+    *,
+    from_raw: bool,
 ) -> T:
     spans = cover(*days)
     parameters = scope | {
@@ -228,9 +353,9 @@ async def _figures(
         "day_to": days[1],
         "span_days": [span for span, _ in spans],
         "span_from": [day for _, day in spans],
-        "from_raw": moment.is_too_much,
+        "from_raw": from_raw,
     }
-    if moment.is_too_much:
+    if from_raw:
         await connection.execute(SQL["plan_for_everything"])
     cursor = await connection.execute(SQL[statement], parameters)
     row = await cursor.fetchone()

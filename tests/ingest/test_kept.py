@@ -1,6 +1,6 @@
 """Of what is kept, what was used last stays."""
 
-from ingest.store.reads import Kept
+from ingest.store.kept import Kept
 
 
 def test_what_was_used_last_stays() -> None:

@@ -14,9 +14,15 @@ from ingest.store.operations import libpq_variables
 from ingest.store.statements import SQL
 
 READERS = {
-    "team_analytics": ("read_moment", "read_corrections", "read_account", "read_engineer"),
-    "own_analytics": ("read_moment", "read_corrections", "read_engineer"),
-    "flow_analytics": ("read_moment", "read_flow"),
+    "team_analytics": (
+        "read_moment",
+        "read_pending",
+        "read_corrections",
+        "read_account",
+        "read_engineer",
+    ),
+    "own_analytics": ("read_moment", "read_pending", "read_corrections", "read_engineer"),
+    "flow_analytics": ("read_moment", "read_pending", "read_flow"),
 }
 
 
