@@ -1,6 +1,7 @@
 """The team's 90 days, read in each of the ways that are compared."""
 
 from contextlib import AsyncExitStack
+from copy import copy
 from datetime import date, datetime, time, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -11,9 +12,10 @@ from history import LARGEST, SQL
 from psycopg import AsyncConnection
 
 from ingest.figures import average, average_minutes, rate
-from ingest.store.corrections import AccountFigures, DayRow, EngineerRow, FlowRow
+from ingest.store.corrections import AccountFigures, DayRow, EngineerRow, FlowRow, Pending
 from ingest.store.database import Database
-from ingest.store.reads import Reads
+from ingest.store.kept import Kept, KeptPending
+from ingest.store.reads import MOST_CHANGES_KEPT, MOST_KEPT, Reads
 
 DAYS = 90
 TOP = 10
@@ -43,7 +45,9 @@ class TeamReads:
             await self._database.open(wait=True)
             stack.push_async_callback(self._database.close)
             self._reads = Reads(self._database)
-            self._changing = Reads(self._database, most_answers=0)
+            # What was answered is not to be answered again without a look.
+            self._cold = Reads(self._database, most_answers=0)
+            self._warm = Reads(self._database, most_answers=0)
             # Without the readers' settings, which keep the planner to indexes: raw is read by
             # whatever it likes.
             self._analyst = await stack.enter_async_context(
@@ -65,9 +69,27 @@ class TeamReads:
         """The read that all of this is about: the store's part of `GET /analytics/team`."""
         return await self._read(self._reads)
 
-    async def live_changed(self) -> AccountFigures:
-        """The same by someone who read before the last change: the stored part is kept."""
-        return await self._read(self._changing)
+    async def live_cold(self) -> AccountFigures:
+        """The same by someone who knows what is stored, and of no pending session."""
+        return await self._read(self._cold)
+
+    async def know_nothing_pending(self) -> None:
+        """Before `live_cold`: let it forget what it has read of pending sessions."""
+        self._cold._pending = KeptPending(MOST_KEPT, MOST_CHANGES_KEPT)
+
+    async def live_warm(self) -> AccountFigures:
+        """The same by someone who read before the last change."""
+        return await self._read(self._warm)
+
+    async def read_before(self) -> None:
+        """Read what `live_warm` is to have read, as often as it takes to learn what is pending."""
+        for _ in range(20):
+            await self._read(self._warm)
+        self._kept_before = _apart(self._warm)
+
+    async def know_what_was_read_before(self) -> None:
+        """Before `live_warm`: let it forget what it has read after the last change."""
+        vars(self._warm).update(vars(_apart(self._kept_before)))
 
     async def live_anew(self) -> AccountFigures:
         """The same by someone who has kept no answer."""
@@ -99,7 +121,7 @@ class TeamReads:
     async def check(self) -> None:
         """Stop here unless the live read says what raw says: a wrong answer can be quick."""
         right = msgspec.json.decode(await self.raw())
-        for read in (self.live, self.live_changed, self.live_anew):
+        for read in (self.live, self.live_cold, self.live_warm, self.live_anew):
             answer = self._answer(await read())
             wrong = [part for part in right if answer[part] != right[part]]
             if wrong:
@@ -155,6 +177,19 @@ class TeamReads:
             }
         )
         return answer
+
+
+def _apart(kept: Any) -> Any:
+    """Return a copy that stays as it is: of what is changed in place, and of nothing else."""
+    if isinstance(kept, dict):
+        return type(kept)((key, _apart(each)) for key, each in kept.items())
+    if isinstance(kept, list):
+        return list(kept)
+    if isinstance(kept, Reads | Kept | KeptPending | Pending):
+        other = copy(kept)
+        vars(other).update({name: _apart(each) for name, each in vars(kept).items()})
+        return other
+    return kept
 
 
 def _day(day: date, days: dict[date, DayRow]) -> dict[str, Any]:
