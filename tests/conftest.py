@@ -179,9 +179,33 @@ class Api:
         return self("POST", "/events", events, role="service", **more)
 
 
+Serve = Callable[[Settings], str]
+"""Serves an API over HTTP, and returns its URL."""
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serve until the test ends: an API that goes on keeps its connections."""
+    with _serving() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def serve_module() -> Iterator[Serve]:
+    """Serve for all the tests of a file."""
+    with _serving() as start:
+        yield start
+
+
 @pytest.fixture(scope="session")
-def serve() -> Iterator[Callable[[Settings], str]]:
-    """Serve an API over HTTP until the session ends; return its URL."""
+def serve_session() -> Iterator[Serve]:
+    """Serve for all tests."""
+    with _serving() as start:
+        yield start
+
+
+@contextmanager
+def _serving() -> Iterator[Serve]:
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(settings: Settings) -> str:
@@ -196,31 +220,31 @@ def serve() -> Iterator[Callable[[Settings], str]]:
         port = server.servers[0].sockets[0].getsockname()[1]
         return f"http://127.0.0.1:{port}"
 
-    yield start
-    for server, _ in running:
-        server.should_exit = True
-    for _, thread in running:
-        thread.join(10)
+    try:
+        yield start
+    finally:
+        for server, _ in running:
+            server.should_exit = True
+        for _, thread in running:
+            thread.join(10)
 
 
 @pytest.fixture(scope="session")
 def shared_api(
-    serve: Callable[[Settings], str],
+    serve_session: Serve,
     new_database: Callable[[], str],
     base_settings: Settings,
 ) -> Api:
     """One API on one database; tests keep apart by their accounts."""
     settings = with_changes(base_settings, database_url=new_database())
-    return Api(serve(settings), settings)
+    return Api(serve_session(settings), settings)
 
 
 @pytest.fixture(scope="session")
-def shared_live_api(
-    serve: Callable[[Settings], str], new_live_settings: Callable[[], Settings]
-) -> Api:
+def shared_live_api(serve_session: Serve, new_live_settings: Callable[[], Settings]) -> Api:
     """One API on one database with live marts; tests keep apart by their accounts."""
     settings = new_live_settings()
-    return Api(serve(settings), settings)
+    return Api(serve_session(settings), settings)
 
 
 @pytest.fixture
@@ -273,7 +297,7 @@ def upshot(tmp_path_factory: pytest.TempPathFactory) -> Upshot:
 
 @pytest.fixture(scope="session")
 def whole_api(
-    serve: Callable[[Settings], str],
+    serve_session: Serve,
     upshot: Upshot,
     base_settings: Settings,
     new_database: Callable[[], str],
@@ -282,4 +306,4 @@ def whole_api(
     settings = with_changes(base_settings, database_url=new_database())
     refreshed = upshot("refresh", database=settings.database_url)
     assert refreshed.returncode == 0, refreshed.stderr
-    return Api(serve(settings), settings)
+    return Api(serve_session(settings), settings)

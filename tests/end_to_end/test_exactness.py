@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from conftest import Api, with_changes
+from conftest import Api, Serve, with_changes
 from dbt_runs import Dbt
 from event_oracle import EventOracle, comparable
 from exactness import compare, snapshot
@@ -74,7 +74,7 @@ class World(NamedTuple):
 @pytest.fixture(scope="module")
 def world(
     new_warehouse: Callable[[], str],
-    serve: Callable[[Settings], str],
+    serve_module: Serve,
     base_settings: Settings,
     request: pytest.FixtureRequest,
 ) -> Iterator[World]:
@@ -82,7 +82,7 @@ def world(
     settings = with_changes(base_settings, database_url=url)
     dbt = Dbt(url, settings.home / "dbt")
     marts = LiveMarts(url, dbt, script_of_refresh(dbt, url))
-    made = World(Api(serve(settings), settings), marts, Counter())
+    made = World(Api(serve_module(settings), settings), marts, Counter())
     yield made
     marts.close()
     counts = ", ".join(f"{count:,} {what}" for what, count in sorted(made.done.items()))

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from conftest import Api
+from conftest import Api, Serve
 from dbt_processes import start_dbt
 from exactness import compare, snapshot, unsettled, versions
 from writers import World, Writer
@@ -145,14 +145,14 @@ if os.environ.get("UPSHOT_SOAK_SECONDS"):
 
 @pytest.fixture(scope="module")
 def gated(
-    serve: Callable[[Settings], str],
+    serve_module: Serve,
     new_live_settings: Callable[[], Settings],
 ) -> Api:
     """The API on a database with live marts in which a refresh can be held up anywhere."""
     settings = new_live_settings()
     with psycopg.connect(str(settings.database_url)) as owner:
         owner.execute(GATES.encode())
-    return Api(serve(settings), settings)
+    return Api(serve_module(settings), settings)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from conftest import Api
+from conftest import Api, Serve
 from watcher import watching
 
 from ingest.refresh import refresh
@@ -19,7 +19,7 @@ FLOW, ENGINEER = str(uuid4()), uuid4()
 
 
 @pytest.fixture
-def apis(serve: Callable[[Settings], str], new_live_settings: Callable[[], Settings]) -> list[Api]:
+def apis(serve: Serve, new_live_settings: Callable[[], Settings]) -> list[Api]:
     """Two API processes' worth of pools and kept answers on one database with live marts."""
     settings, account_id = new_live_settings(), uuid4()
     return [Api(serve(settings), settings, account_id) for _ in range(2)]

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from conftest import Api, Upshot, with_changes
+from conftest import Api, Serve, Upshot, with_changes
 from incident_oracle import Oracle, Window, read_log
 from real_input import ACCOUNT, data_folder, raw_rows
 
@@ -54,9 +54,9 @@ def loaded(folder: Path, new_database: Callable[[], str], upshot: Upshot) -> str
 
 
 @pytest.fixture(scope="module")
-def real(loaded: str, serve: Callable[[Settings], str], base_settings: Settings) -> Api:
+def real(loaded: str, serve_module: Serve, base_settings: Settings) -> Api:
     settings = with_changes(base_settings, database_url=loaded)
-    return Api(serve(settings), settings, ACCOUNT)
+    return Api(serve_module(settings), settings, ACCOUNT)
 
 
 def read(api: Api, path: str, window: Window, **who: Any) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def test_shuffled_and_repeated_it_leaves_the_same_rows_and_figures(
     oracle: Oracle,
     upshot: Upshot,
     new_live_settings: Callable[[], Settings],
-    serve: Callable[[Settings], str],
+    serve: Serve,
     tmp_path: Path,
 ) -> None:
     lines = (folder / "incidents.ndjson").read_bytes().splitlines(keepends=True)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import psycopg
-from conftest import Api
+from conftest import Api, Serve
 from exactness import compare, snapshot
 
 from ingest.refresh import refresh
@@ -23,7 +23,7 @@ WAITING = """
 
 
 def test_a_model_that_is_registered_while_a_refresh_waits_is_refreshed(
-    serve: Callable[[Settings], str], new_live_settings: Callable[[], Settings]
+    serve: Serve, new_live_settings: Callable[[], Settings]
 ) -> None:
     settings = new_live_settings()
     api, database_url = Api(serve(settings), settings), str(settings.database_url)

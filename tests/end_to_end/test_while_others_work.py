@@ -1,17 +1,15 @@
 """What one request gets while refreshes run, locks are held, and other processes serve too."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import httpx
 import psycopg
 import pytest
-from conftest import Api, Upshot, with_changes
+from conftest import Api, Serve, Upshot, with_changes
 from dbt_processes import run_dbt_to_the_end
-
-from ingest.settings import Settings
 
 ENGINEER = uuid4()
 FLOW = str(uuid4())
@@ -19,11 +17,11 @@ SESSIONS = 20
 
 
 @pytest.fixture(scope="module")
-def apis(shared_live_api: Api, serve: Callable[[Settings], str]) -> list[Api]:
+def apis(shared_live_api: Api, serve_module: Serve) -> list[Api]:
     """Two API processes' worth of pools and groups on one database with live marts."""
     settings = with_changes(shared_live_api.settings, pool_size=4)
     account_id = uuid4()
-    both = [Api(serve(settings), settings, account_id) for _ in range(2)]
+    both = [Api(serve_module(settings), settings, account_id) for _ in range(2)]
     for _ in range(SESSIONS):
         assert start(both[0])
     return both

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
-from conftest import Api
+from conftest import Api, Serve
 from msgspec.structs import replace
 
 from ingest.settings import Settings
@@ -610,7 +610,7 @@ def test_a_service_does_not_grant_super_admin(api: Api) -> None:
 
 
 @pytest.fixture
-def own_api(serve: Callable[[Settings], str], database_url: str, base_settings: Settings) -> Api:
+def own_api(serve: Serve, database_url: str, base_settings: Settings) -> Api:
     """An API on a database of this test's own, which it may break."""
     settings = replace(base_settings, database_url=database_url)
     return Api(serve(settings), settings)

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
-from conftest import Api
+from conftest import Api, Serve
 from events import Event, event, named
 from msgspec.structs import replace
 from psycopg import sql
@@ -50,7 +50,7 @@ def connect(api: Api) -> psycopg.Connection[Any]:
 
 
 @pytest.fixture
-def own_api(serve: Callable[[Settings], str], database_url: str, base_settings: Settings) -> Api:
+def own_api(serve: Serve, database_url: str, base_settings: Settings) -> Api:
     """An API on a database of this test's own, which it may change."""
     settings = replace(base_settings, database_url=database_url)
     return Api(serve(settings), settings)

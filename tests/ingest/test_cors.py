@@ -1,12 +1,11 @@
 """Pages of the origins that are named may call the API from a browser, and no others."""
 
-from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
-from conftest import Api, with_changes
+from conftest import Api, Serve, with_changes
 
 from ingest.settings import Settings, SettingsError, read_settings
 
@@ -14,7 +13,7 @@ OURS = "https://app.example"
 
 
 @pytest.fixture
-def open_api(serve: Callable[[Settings], str], database_url: str, base_settings: Settings) -> Api:
+def open_api(serve: Serve, database_url: str, base_settings: Settings) -> Api:
     settings = with_changes(base_settings, database_url=database_url, cors_origins=(OURS,))
     return Api(serve(settings), settings)
 

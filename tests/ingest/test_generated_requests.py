@@ -7,7 +7,6 @@ kind of token. UPSHOT_EXAMPLES says how many an operation gets of each.
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +15,7 @@ import pytest
 import requests
 import schemathesis
 from acquaintance import Acquaintance
-from conftest import Api
+from conftest import Api, Serve
 from framework_defaults import default_errors
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -25,7 +24,6 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks as openapi_checks
 
 from ingest.problems import PROBLEMS
-from ingest.settings import Settings
 
 EXAMPLES = int(os.environ.get("UPSHOT_EXAMPLES", "60"))
 SETTINGS = settings(
@@ -200,7 +198,7 @@ def test_every_answer_is_what_the_document_says(whole_api: Api) -> None:
 
 
 def test_an_api_that_answers_errors_as_the_framework_does_is_found(
-    serve: Callable[[Settings], str],
+    serve: Serve,
     whole_api: Api,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
-from conftest import Api, with_changes
+from conftest import Api, Serve, with_changes
 from events import event
 
 from ingest.settings import Settings
@@ -24,7 +24,7 @@ AT_ONCE = 16
 
 
 @pytest.fixture
-def own_api(serve: Callable[[Settings], str], database_url: str, base_settings: Settings) -> Api:
+def own_api(serve: Serve, database_url: str, base_settings: Settings) -> Api:
     """An API on a database of this test's own, which it may change."""
     settings = with_changes(base_settings, database_url=database_url)
     return Api(serve(settings), settings)

@@ -3,13 +3,12 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from uuid import UUID, uuid4
 
 import psycopg
-from conftest import BIN, Api, with_changes
+from conftest import BIN, Api, Serve, with_changes
 from events import event
 
 from ingest.bulk import MOST_EVENTS
@@ -17,7 +16,7 @@ from ingest.settings import Settings
 
 
 def test_others_write_and_erase_while_a_file_is_loaded(
-    serve: Callable[[Settings], str],
+    serve: Serve,
     database_url: str,
     base_settings: Settings,
     tmp_path: Path,

@@ -13,12 +13,11 @@ import httpx
 import jsonschema_rs
 import pytest
 from acquaintance import STEP, Acquaintance
-from conftest import Api, with_changes
+from conftest import Api, Serve, with_changes
 from events import LONG_AGO
 from test_concurrent_events import at_once
 
 from ingest.openapi import EXAMPLES
-from ingest.settings import Settings
 
 METHODS = {"post", "put", "get", "delete"}
 
@@ -251,7 +250,7 @@ def test_the_service_tells_of_itself(whole_api: Api, document: dict[str, Any]) -
 
 
 def test_beyond_the_quota_every_write_is_429(
-    serve: Callable[[Settings], str],
+    serve: Serve,
     whole_api: Api,
     known: Acquaintance,
     document: dict[str, Any],
@@ -268,7 +267,7 @@ def test_beyond_the_quota_every_write_is_429(
 
 
 def test_without_its_database_every_call_is_503(
-    serve: Callable[[Settings], str],
+    serve: Serve,
     whole_api: Api,
     known: Acquaintance,
     document: dict[str, Any],

@@ -9,11 +9,9 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
-from conftest import Api, with_changes
+from conftest import Api, Serve, with_changes
 
 from ingest.settings import Settings
-
-Serve = Callable[[Settings], str]
 
 
 def start_session(api: Api) -> httpx.Response:

@@ -12,12 +12,10 @@ import httpx
 import psycopg
 import pytest
 from api_processes import ApiProcess, api_process
-from conftest import Api, with_changes
+from conftest import Api, Serve, with_changes
 from events import named
 
 from ingest.settings import Settings, SettingsError, read_settings
-
-Serve = Callable[[Settings], str]
 
 
 @pytest.fixture

@@ -21,13 +21,12 @@ import httptools
 import psycopg
 import pytest
 from acquaintance import STEP, Acquaintance
-from conftest import Api
+from conftest import Api, Serve
 from framework_defaults import default_bodies, default_errors
 from mutations import Requests, mutate
 from raw_http import Answer, Asked, Client, Headers, Reading, request
 
 from ingest.problems import PROBLEMS
-from ingest.settings import Settings
 
 REQUESTS = int(os.environ.get("UPSHOT_SOAK_REQUESTS", "20000"))
 # A run of the suite says the same every time; a soak looks for what it did not try yet.
@@ -613,7 +612,7 @@ def test_requests_broken_at_random_break_nothing(whole_api: Api) -> None:
 @pytest.mark.parametrize("be_default", [default_errors, default_bodies])
 def test_an_api_as_the_framework_makes_it_does_not_bear_it(
     be_default: Callable[[pytest.MonkeyPatch], None],
-    serve: Callable[[Settings], str],
+    serve: Serve,
     whole_api: Api,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

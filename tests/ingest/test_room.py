@@ -3,13 +3,12 @@
 import os
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
-from conftest import Api, with_changes
+from conftest import Api, Serve, with_changes
 from events import event
 
 from ingest.settings import Settings, SettingsError, read_settings
@@ -28,7 +27,7 @@ def await_readiness(api: Api, status: int) -> httpx.Response:
 
 
 def test_events_are_refused_before_the_disk_is_full(
-    serve: Callable[[Settings], str], database_url: str, base_settings: Settings, tmp_path: Path
+    serve: Serve, database_url: str, base_settings: Settings, tmp_path: Path
 ) -> None:
     least = shutil.disk_usage(tmp_path).free - MARGIN
     settings = with_changes(

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from functools import partial
 from random import Random
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ import httpx
 import psycopg
 import pytest
 from acquaintance import STEP
-from conftest import Api
+from conftest import Api, Serve
 from events import LONG_AGO
 from msgspec.structs import replace
 from psycopg import sql
@@ -220,7 +219,7 @@ def test_an_account_named_many_times_at_once_is_new_once(api: Api) -> None:
 
 
 def test_judging_without_waiting_for_ones_turn_is_found(
-    serve: Callable[[Settings], str],
+    serve: Serve,
     database_url: str,
     base_settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
@@ -292,7 +291,7 @@ def test_overlapping_batches_sent_many_times_at_once_count_once(api: Api) -> Non
 
 
 def test_batches_that_look_first_and_then_insert_are_found(
-    serve: Callable[[Settings], str],
+    serve: Serve,
     database_url: str,
     base_settings: Settings,
     monkeypatch: pytest.MonkeyPatch,

@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from conftest import Api
+from conftest import Api, Serve
 from dbt_processes import start_dbt
 from exactness import compare, snapshot, unsettled
 from psycopg.errors import DeadlockDetected
@@ -119,10 +119,10 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def soaked(serve: Callable[[Settings], str], new_live_settings: Callable[[], Settings]) -> Api:
+def soaked(serve_module: Serve, new_live_settings: Callable[[], Settings]) -> Api:
     """The API on a database of this module's own with live marts."""
     settings = new_live_settings()
-    return Api(serve(settings), settings)
+    return Api(serve_module(settings), settings)
 
 
 @pytest.mark.usefixtures("quiet")
