@@ -30,11 +30,14 @@ def watching(url: str, home: Path, hear: Callable[[str], None]) -> Iterator[None
     )
 
     last = deque[str](maxlen=20)
+    killed = threading.Event()
 
     def listen() -> None:
         for line in process.stderr or ():
-            last.append(line)
-            hear(line)
+            # What is left behind by a kill of ours is said after it, by Python's own helper.
+            if not killed.is_set():
+                last.append(line)
+                hear(line)
 
     listener = threading.Thread(target=listen)
     listener.start()
@@ -42,6 +45,7 @@ def watching(url: str, home: Path, hear: Callable[[str], None]) -> Iterator[None
         yield
         assert process.poll() is None, "".join(last)
     finally:
+        killed.set()
         process.kill()
         process.wait()
         listener.join()
