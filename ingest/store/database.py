@@ -123,8 +123,11 @@ class Database:
             return await cursor.fetchall()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
+    async def reading(self, account_id: UUID) -> AsyncIterator[Connection]:  # noqa: ARG002 - each statement filters by it, too
         """A connection whose statements each see what is committed when they begin.
+
+        Args:
+            account_id: whose rows it reads, and no other's.
 
         Raises:
             MartsNotBuilt: the database has no marts yet.

@@ -196,7 +196,7 @@ class Reads:
             user_id: the engineer.
         """
         asked = Asked(account_id, user_id, window)
-        async with self._database.reading() as connection:
+        async with self._database.reading(account_id) as connection:
             moment = await _moment(connection, account_id)
             key = (asked.key(moment), most)
             if (answer := self._answers.find(key, moment.state)) is not None:
@@ -288,7 +288,7 @@ class Reads:
     ) -> tuple[Moment, FlowFigures]:
         """Return the figures of a flow and its newest comments, and their moment."""
         scope = {"account_id": account_id, "flow_id": flow_id, "most": most}
-        async with self._database.reading() as connection:
+        async with self._database.reading(account_id) as connection:
             moment = await _moment(connection, account_id)
             key = ("read_flow", *scope.values(), *window(moment.today))
             if (answer := self._answers.find(key, moment.state)) is not None:

@@ -102,7 +102,7 @@ class TeamReads:
 
     async def ready(self) -> str:
         """A row by its key, over the connections of the live read."""
-        async with self._database.reading() as connection:
+        async with self._database.reading(LARGEST.account_id) as connection:
             cursor = await connection.execute(SQL["read_ready_answer"], self._asked)
             return str(_only(await cursor.fetchone()))
 

@@ -226,7 +226,10 @@ def test_of_two_readings_the_earlier_one_may_be_the_last_to_end(world: World) ->
     async def readings() -> list[Seen]:
         account = world.accounts[0]
         found = []
-        async with world.database() as database, database.reading() as connection:
+        async with (
+            world.database() as database,
+            database.reading(account.account_id) as connection,
+        ):
             with world.writer() as writer:
                 for session, outcome in ((0, "escalated"), (1, "escalated"), (0, "workaround")):
                     account.correct(writer, account.sessions[session], outcome)
