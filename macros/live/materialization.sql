@@ -14,8 +14,8 @@
       live models: check_linear() tries that out.
 
     The YAML has what else is needed: a contract with all columns and a primary
-    key. Integers outside the key are the measures; every row has one that is
-    not 0. `indexes` are those of dbt's tables.
+    key. Integers outside the key are the measures, unless their meta has
+    `dimension: true`; every row has a measure that is not 0. `indexes` are those of dbt's tables.
 
     What is made of a model named facts:
 
@@ -160,7 +160,7 @@
         {%- if column.name in key -%}
         {%- elif column.data_type | lower in [
             'smallint', 'integer', 'bigint', 'int2', 'int', 'int4', 'int8',
-        ] -%}
+        ] and not column.get('config', {}).get('meta', {}).get('dimension') -%}
             {%- do measures.append(column.name) -%}
         {%- else -%}
             {%- do others.append(column.name) -%}

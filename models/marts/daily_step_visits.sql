@@ -9,6 +9,8 @@ summed as (
         flow_id,
         step_id,
         sum(visits) as visits,
+        sum(entries) as entries,
+        sum(completions) as completions,
         sum(drop_offs) as drop_offs
     from visits
     group by

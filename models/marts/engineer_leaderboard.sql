@@ -1,3 +1,3 @@
 {{ config(materialized='view') }}
 
-{{ leaderboard(ref('engineer_rollups'), 'user_id') }}
+{{ leaderboard(ref('engineer_summaries'), 'user_id') }}

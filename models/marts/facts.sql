@@ -1,3 +1,9 @@
+{{ config(indexes=[
+    {'columns': ['account_id', 'day']},
+    {'columns': ['account_id', 'rating_day']},
+    {'columns': ['account_id', 'user_id', 'day']},
+]) }}
+
 -- What every session contributes to the figures. A mart is nothing but sums
 -- of these columns: each measure is an integer to add up, never a count of
 -- rows and never a float.
@@ -24,6 +30,8 @@ measured as (
 
         ---------- the session, on the day it started
         {{ local_day('sessions.started_at', 'accounts.time_zone') }} as day,
+        {{ local_time('sessions.started_at', 'accounts.time_zone') }}
+            as started_time,
         1 as sessions,
         case when sessions.completed_at is null then 0 else 1 end as completed,
         -- greatest() skips a null, so a session that is not completed lasts
@@ -46,6 +54,8 @@ measured as (
         ---------- its rating, on the day it was given
         {{ local_day('ratings.occurred_at', 'accounts.time_zone') }}
             as rating_day,
+        {{ local_time('ratings.occurred_at', 'accounts.time_zone') }}
+            as rating_time,
         case when ratings.rating is null then 0 else 1 end as ratings,
         coalesce(ratings.rating, 0) as rating_points,
         case when ratings.rating = 1 then 1 else 0 end as rating_1,
@@ -60,6 +70,16 @@ measured as (
             and sessions.session_id = ratings.session_id
     left join accounts
         on sessions.account_id = accounts.account_id
+),
+
+bucketed as (
+    select
+        *,
+        case
+            when completed = 1
+                then {{ duration_bucket('duration_microseconds') }}
+        end as duration_bucket
+    from measured
 )
 
-select * from measured
+select * from bucketed

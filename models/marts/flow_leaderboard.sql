@@ -1,3 +1,3 @@
 {{ config(materialized='view') }}
 
-{{ leaderboard(ref('flow_rollups'), 'flow_id') }}
+{{ leaderboard(ref('flow_summaries'), 'flow_id') }}

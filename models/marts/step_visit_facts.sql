@@ -18,6 +18,7 @@ reached as (
         account_id,
         session_id,
         step_id,
+        min(visited_at) as first_visited_at,
         max(visited_at) as last_visited_at
     from visits
     group by
@@ -26,13 +27,17 @@ reached as (
         step_id
 ),
 
--- 1 is the step the session was last at. Collation "C": the tie must not
--- depend on how a server sorts text.
+-- 1 is the step the session was first, or last, at. Collation "C": the tie
+-- must not depend on how a server sorts text.
 ranked as (
     select
         account_id,
         session_id,
         step_id,
+        row_number() over (
+            partition by account_id, session_id
+            order by first_visited_at asc, step_id collate "C" asc
+        ) as steps_from_the_start,
         row_number() over (
             partition by account_id, session_id
             order by last_visited_at desc, step_id collate "C" desc
@@ -51,6 +56,14 @@ measured as (
         ---------- the visit, on the day the session started
         {{ local_day('sessions.started_at', 'accounts.time_zone') }} as day,
         1 as visits,
+        case when ranked.steps_from_the_start = 1 then 1 else 0 end as entries,
+        case
+            when
+                sessions.completed_at is not null
+                and ranked.steps_from_the_end = 1
+                then 1
+            else 0
+        end as completions,
         case
             when
                 sessions.completed_at is null

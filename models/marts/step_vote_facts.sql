@@ -1,3 +1,5 @@
+{{ config(indexes=[{'columns': ['account_id', 'day']}]) }}
+
 -- What every session contributes to how helpful its steps were found.
 
 with feedback as (
@@ -62,6 +64,8 @@ measured as (
         ---------- the vote, on the day it was last cast
         {{ local_day('standing_votes.occurred_at', 'accounts.time_zone') }}
             as day,
+        {{ local_time('standing_votes.occurred_at', 'accounts.time_zone') }}
+            as time,
         case when standing_votes.was_helpful then 1 else 0 end as helpful_yes,
         case when standing_votes.was_helpful then 0 else 1 end as helpful_no
     from standing_votes

@@ -16,6 +16,8 @@ sums_of_days as (
         flow_id,
         step_id,
         sum(visits) as visits,
+        sum(entries) as entries,
+        sum(completions) as completions,
         sum(drop_offs) as drop_offs
     from days
     group by
@@ -30,6 +32,8 @@ sums_of_facts as (
         flow_id,
         step_id,
         sum(visits) as visits,
+        sum(entries) as entries,
+        sum(completions) as completions,
         sum(drop_offs) as drop_offs
     from facts
     group by
@@ -50,5 +54,7 @@ full outer join sums_of_facts
         and sums_of_days.step_id = sums_of_facts.step_id
 where
     sums_of_days.visits is distinct from sums_of_facts.visits
+    or sums_of_days.entries is distinct from sums_of_facts.entries
+    or sums_of_days.completions is distinct from sums_of_facts.completions
     or sums_of_days.drop_offs
     is distinct from sums_of_facts.drop_offs

@@ -13,7 +13,9 @@
 -- Over the days that the summary says it covers.
 
 with summaries as (
-    select * from {{ ref('account_summaries') }}
+    select *
+    from {{ ref('account_summaries') }}
+    where part = 'current'
 ),
 
 outcomes as (

@@ -25,6 +25,7 @@ from live_warehouse import (
 
 FACTS = "models/marts/facts.sql"
 DAILY_OUTCOMES = "models/marts/daily_outcomes.sql"
+ACCOUNT_HOURS = "models/marts/account_hours.sql"
 STARTED = "models/staging/stg_raw__sessions.sql"
 
 # The figures of all accounts by day, as one value of one statement.
@@ -276,9 +277,12 @@ class TestFullRefresh:
         warehouse.query(DAMAGE)
         assert set(warehouse.wrong_rows()) == {
             "live.account_days__stored",
+            "live.account_durations__stored",
+            "live.account_hours__stored",
             "live.daily_outcomes__stored",
             "live.daily_ratings__stored",
             "live.engineer_rollups__stored",
+            "live.flow_durations__stored",
             "live.flow_rollups__stored",
             "marts.daily_outcomes",
             "marts.facts",
@@ -379,8 +383,8 @@ class TestChangedColumns:
         assert warehouse.value(may_read) is True
         warehouse.edit(
             FACTS_YAML,
-            "      - *session_day\n      - name: sessions\n        data_type: integer\n",
-            "      - *session_day\n      - name: sessions\n        data_type: bigint\n",
+            "      - name: sessions\n        data_type: integer\n",
+            "      - name: sessions\n        data_type: bigint\n",
         )
         warehouse.edit(FACTS, "1 as sessions,", "1::bigint as sessions,")
         warehouse.edit(DAILY_OUTCOMES, "sum(sessions)", "sum(sessions)::bigint")
@@ -402,6 +406,13 @@ class TestChangedColumns:
             file.write_text(file.read_text().replace("escalated", "handed_on"))
         warehouse.edit(FACTS, "outcome = 'handed_on'", "outcome = 'escalated'")
         warehouse.edit(DAILY_OUTCOMES, "sum(handed_on) as handed_on", "sum(handed_on) as escalated")
+        warehouse.edit(ACCOUNT_HOURS, "sum(escalated)", "sum(handed_on)")
+        warehouse.edit(
+            "macros/figures/summaries.sql",
+            "(row ~ '.' if has.sessions else '0 as ') ~ measure",
+            "((row ~ '.' if has.sessions else '0 as ') ~ measure)"
+            " | replace('started.escalated', 'started.handed_on as escalated')",
+        )
         contributions = warehouse.project / "macros/contributions.sql"
         contributions.write_text(
             contributions.read_text().replace("facts.escalated", "facts.handed_on")
@@ -416,7 +427,7 @@ class TestChangedColumns:
         # So both are there for a while.
         facts = (warehouse.project / FACTS).read_text()
         facts_yaml = (warehouse.project / FACTS_YAML).read_text()
-        warehouse.edit(FACTS, "as rating_5\n", "as rating_5, 0 as escalated\n")
+        warehouse.edit(FACTS, "as rating_5\n", "as rating_5,\n        0 as escalated\n")
         warehouse.edit(
             FACTS_YAML,
             "\n  - name: step_visit_facts",

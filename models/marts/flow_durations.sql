@@ -1,0 +1,1 @@
+{{ duration_rollup('flow_id') }}
