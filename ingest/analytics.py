@@ -1,22 +1,24 @@
 """The figures of a team, an engineer and a flow, in the shapes of the first front end."""
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, Request, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
-from msgspec import Struct
+from msgspec import Struct, convert
+from msgspec.structs import asdict
 
 from ingest.auth import ADMINS, Identity, only
-from ingest.figures import average, average_minutes, rate
+from ingest.figures import Figures, difference, minutes_percentile
 from ingest.openapi import problems
 from ingest.problems import FlowNotFound, invalid
 from ingest.schema import Out
-from ingest.store.corrections import DayRow, FlowRow
-from ingest.store.reads import Moment, Reads
+from ingest.store.corrections import AccountFigures, DayRow, FlowRow
+from ingest.store.reads import FlowFigures, Moment, PreviousRow, Reads
 
 Period = Literal["7d", "30d", "90d"]
 LONGEST_WINDOW = 1_100
@@ -38,6 +40,15 @@ AskedTo = Annotated[
 ]
 AskedEngineer = Annotated[
     UUID | None, QueryParameter(description="Count this engineer's sessions only.")
+]
+AskedPrevious = Annotated[
+    bool,
+    QueryParameter(
+        description=(
+            "Compare with the window before, which is as long and ends at the same point of the"
+            " day, to the minute."
+        )
+    ),
 ]
 ApiRequest = Request[Identity, None, Any]
 
@@ -73,12 +84,56 @@ class OutcomeBreakdown(Out, frozen=True):
     unresolved: int
 
 
+class CsatDistribution(Out, frozen=True):
+    rating_1: int
+    rating_2: int
+    rating_3: int
+    rating_4: int
+    rating_5: int
+
+
 class Summary(Out, frozen=True):
     total_sessions: int
     completed_sessions: int
     completion_rate: float
     avg_duration_minutes: float
+    p50_duration_minutes: float | None
+    p90_duration_minutes: float | None
     outcome_breakdown: OutcomeBreakdown
+    response_rate: float | None
+    total_ratings: int
+    avg_csat: float | None
+    csat_percent: float | None
+    csat_distribution: CsatDistribution
+    active_engineers: int | None
+    """Engineers with a session in the window. Not told of a flow."""
+
+
+class Change(Out, frozen=True):
+    """How the figures differ from those of the window before: now minus then."""
+
+    total_sessions: float | None
+    completed_sessions: float | None
+    completion_rate: float | None
+    avg_duration_minutes: float | None
+    p50_duration_minutes: float | None
+    p90_duration_minutes: float | None
+    response_rate: float | None
+    total_ratings: float | None
+    avg_csat: float | None
+    csat_percent: float | None
+    active_engineers: float | None
+
+
+class Previous(Out, rename={"day_from": "from", "day_to": "to"}, frozen=True):
+    """The figures of the window before, up to the same point of the day."""
+
+    day_from: date
+    day_to: date
+    until: time | None
+    """When on its last day it ends (time of day in the account's time zone), if before midnight."""
+    summary: Summary
+    change: Change
 
 
 class Day(Out, frozen=True):
@@ -88,6 +143,9 @@ class Day(Out, frozen=True):
     escalated: int
     workaround: int
     unresolved: int
+    completed: int
+    ratings: int
+    avg_csat: float | None
 
 
 class TopFlow(Out, frozen=True):
@@ -97,6 +155,7 @@ class TopFlow(Out, frozen=True):
     completion_rate: float
     avg_duration_minutes: float
     avg_csat: float | None
+    ratings: int
 
 
 class TopEngineer(Out, frozen=True):
@@ -115,6 +174,32 @@ class StepVotes(Out, frozen=True):
     helpful_rate: float
 
 
+class Step(Out, frozen=True):
+    """A step of the flow, with the sessions of the window that reached it."""
+
+    step_id: str
+    title: str
+    is_current: bool
+    """Whether the flow has it today."""
+    visits: int
+    entries: int
+    completions: int
+    drop_offs: int
+    drop_off: float | None
+    helpful_yes: int
+    helpful_no: int
+    helpful_rate: float | None
+
+
+class Edge(Out, frozen=True):
+    """A way that sessions went from a step straight to the next."""
+
+    step_id: str
+    next_step_id: str
+    passes: int
+    share: float | None
+
+
 class RecentComment(Out, frozen=True):
     rating: int
     comment: str
@@ -127,6 +212,8 @@ class TeamAnalytics(Out, frozen=True):
     time_series: list[Day]
     top_flows: list[TopFlow]
     top_engineers: list[TopEngineer]
+    previous: Previous | None
+    """Only where it is asked for."""
     meta: Meta
 
 
@@ -134,6 +221,8 @@ class OwnAnalytics(Out, frozen=True):
     summary: Summary
     time_series: list[Day]
     top_flows: list[TopFlow]
+    previous: Previous | None
+    """Only where it is asked for."""
     meta: Meta
 
 
@@ -143,7 +232,13 @@ class FlowAnalytics(Out, frozen=True):
     total_ratings: int
     time_series: list[Day]
     step_feedback: list[StepVotes]
+    steps: list[Step]
+    """Those of today in their order, then those that sessions reached or voted on besides."""
+    edges: list[Edge]
+    """The most used first."""
     recent_comments: list[RecentComment]
+    previous: Previous | None
+    """Only where it is asked for."""
     meta: Meta
 
 
@@ -158,6 +253,16 @@ class Asked(Struct, frozen=True, kw_only=True):
         """Return the first and the last of the days it means today; see `resolve`."""
         window = self.resolve(today)
         return window.day_from, window.day_to
+
+    def comparing(self, previous: bool) -> Callable[[date], tuple[date, date]]:
+        """Return `days`; with the window before, it has to be one that there is."""
+        return self._days_after_others if previous else self.days
+
+    def _days_after_others(self, today: date) -> tuple[date, date]:
+        day_from, day_to = self.days(today)
+        if day_from.toordinal() <= (day_to - day_from).days + 1:
+            raise invalid("/previous", "The calendar has no window before this one.")
+        return day_from, day_to
 
     def resolve(self, today: date) -> Window:
         """Return the days it means today.
@@ -206,25 +311,31 @@ class AnalyticsController(Controller):
         reads: NamedDependency[Reads],
         asked: NamedDependency[Asked],
         engineer_id: AskedEngineer = None,
+        previous: AskedPrevious = False,
     ) -> TeamAnalytics:
         """Figures of the whole account, or of one of its engineers."""
         who = request.user
-        moment, figures = await reads.account(who.account_id, asked.days, TOP, user_id=engineer_id)
+        defined = await reads.figures(who.account_id)
+        moment, figures, before = await reads.account(
+            who.account_id, asked.comparing(previous), TOP, user_id=engineer_id, previous=previous
+        )
         window = asked.resolve(moment.today)
+        summary = _summary(defined, figures)
         return TeamAnalytics(
-            summary=_summary(figures.days),
-            time_series=_series(figures.days, window),
-            top_flows=_top_flows(figures.flows),
+            summary=summary,
+            time_series=_series(defined, figures.days, window),
+            top_flows=_top_flows(defined, figures.flows),
             top_engineers=[
                 TopEngineer(
                     user_id=row.user_id,
                     name=row.name,
                     sessions=row.sessions,
-                    completion_rate=rate(row.completed, row.sessions),
-                    avg_duration_minutes=average_minutes(row.duration_microseconds, row.completed),
+                    completion_rate=defined.of("completion_rate", asdict(row)) or 0.0,
+                    avg_duration_minutes=defined.of("avg_duration_minutes", asdict(row)) or 0.0,
                 )
                 for row in figures.engineers
             ],
+            previous=_previous(before, summary),
             meta=_meta(moment, window),
         )
 
@@ -234,15 +345,21 @@ class AnalyticsController(Controller):
         request: ApiRequest,
         reads: NamedDependency[Reads],
         asked: NamedDependency[Asked],
+        previous: AskedPrevious = False,
     ) -> OwnAnalytics:
         """Figures of the caller's own sessions."""
         who = request.user
-        moment, figures = await reads.account(who.account_id, asked.days, TOP, user_id=who.user_id)
+        defined = await reads.figures(who.account_id)
+        moment, figures, before = await reads.account(
+            who.account_id, asked.comparing(previous), TOP, user_id=who.user_id, previous=previous
+        )
         window = asked.resolve(moment.today)
+        summary = _summary(defined, figures)
         return OwnAnalytics(
-            summary=_summary(figures.days),
-            time_series=_series(figures.days, window),
-            top_flows=_top_flows(figures.flows),
+            summary=summary,
+            time_series=_series(defined, figures.days, window),
+            top_flows=_top_flows(defined, figures.flows),
+            previous=_previous(before, summary),
             meta=_meta(moment, window),
         )
 
@@ -258,30 +375,43 @@ class AnalyticsController(Controller):
         reads: NamedDependency[Reads],
         asked: NamedDependency[Asked],
         flow_id: FromPath[UUID],
+        previous: AskedPrevious = False,
     ) -> FlowAnalytics:
         """Figures of a flow, the votes on its steps, and its newest comments of all time."""
-        moment, figures = await reads.flow(
-            request.user.account_id, asked.days, TOP, flow_id=flow_id
+        account_id = request.user.account_id
+        defined = await reads.figures(account_id)
+        moment, figures, before = await reads.flow(
+            account_id, asked.comparing(previous), TOP, flow_id=flow_id, previous=previous
         )
         if not figures.is_known:
             raise FlowNotFound("There is no such flow.")
         window = asked.resolve(moment.today)
-        ratings = sum(day.ratings for day in figures.days)
+        summary = _summary(defined, figures)
         return FlowAnalytics(
-            summary=_summary(figures.days),
-            avg_csat=average(sum(day.rating_points for day in figures.days), ratings),
-            total_ratings=ratings,
-            time_series=_series(figures.days, window),
+            summary=summary,
+            avg_csat=summary.avg_csat,
+            total_ratings=summary.total_ratings,
+            time_series=_series(defined, figures.days, window),
             step_feedback=[
                 StepVotes(
                     node_id=step.step_id,
                     node_title=step.title,
                     helpful_yes=step.helpful_yes,
                     helpful_no=step.helpful_no,
-                    helpful_rate=rate(step.helpful_yes, step.helpful_yes + step.helpful_no),
+                    helpful_rate=defined.of("helpful_rate", asdict(step)) or 0.0,
+                )
+                for step in figures.steps
+                if step.is_current or step.helpful_yes or step.helpful_no
+            ],
+            steps=[
+                Step(
+                    **asdict(step),
+                    drop_off=defined.of("drop_off", asdict(step)),
+                    helpful_rate=defined.of("helpful_rate", asdict(step)),
                 )
                 for step in figures.steps
             ],
+            edges=_edges(defined, figures),
             recent_comments=[
                 RecentComment(
                     rating=comment.rating,
@@ -291,6 +421,7 @@ class AnalyticsController(Controller):
                 )
                 for comment in figures.comments
             ],
+            previous=_previous(before, summary),
             meta=_meta(moment, window),
         )
 
@@ -315,55 +446,115 @@ def _meta(moment: Moment, window: Window) -> Meta:
     )
 
 
-def _summary(days: Sequence[DayRow]) -> Summary:
+def _summary(defined: Figures, figures: AccountFigures | FlowFigures) -> Summary:
     """Add up the days: the summary is the sum of its series by construction."""
-    sessions = sum(day.sessions for day in days)
-    completed = sum(day.completed for day in days)
+    sums = {
+        name: sum(map(attrgetter(name), figures.days))
+        for name in DayRow.__struct_fields__
+        if name != "day"
+    }
     return Summary(
-        total_sessions=sessions,
-        completed_sessions=completed,
-        completion_rate=rate(completed, sessions),
-        avg_duration_minutes=average_minutes(
-            sum(day.duration_microseconds for day in days), completed
-        ),
-        outcome_breakdown=OutcomeBreakdown(
-            resolved=sum(day.resolved for day in days),
-            escalated=sum(day.escalated for day in days),
-            workaround=sum(day.workaround for day in days),
-            unresolved=sum(day.unresolved for day in days),
+        total_sessions=sums["sessions"],
+        completed_sessions=sums["completed"],
+        completion_rate=defined.of("completion_rate", sums) or 0.0,
+        avg_duration_minutes=defined.of("avg_duration_minutes", sums) or 0.0,
+        p50_duration_minutes=minutes_percentile(figures.durations, 5),
+        p90_duration_minutes=minutes_percentile(figures.durations, 9),
+        outcome_breakdown=convert(sums, OutcomeBreakdown),
+        response_rate=defined.of("response_rate", sums),
+        total_ratings=sums["ratings"],
+        avg_csat=defined.of("avg_csat", sums),
+        csat_percent=defined.of("csat_percent", sums),
+        csat_distribution=convert(sums, CsatDistribution),
+        active_engineers=(
+            figures.active_engineers if isinstance(figures, AccountFigures) else None
         ),
     )
 
 
-def _series(days: Sequence[DayRow], window: Window) -> list[Day]:
+def _previous(before: PreviousRow | None, summary: Summary) -> Previous | None:
+    if before is None:
+        return None
+    then = Summary(
+        total_sessions=before.sessions,
+        completed_sessions=before.completed,
+        completion_rate=before.completion_rate or 0.0,
+        avg_duration_minutes=before.avg_duration_minutes or 0.0,
+        p50_duration_minutes=before.p50_duration_minutes,
+        p90_duration_minutes=before.p90_duration_minutes,
+        outcome_breakdown=convert(before, OutcomeBreakdown, from_attributes=True),
+        response_rate=before.response_rate,
+        total_ratings=before.ratings,
+        avg_csat=before.avg_csat,
+        csat_percent=before.csat_percent,
+        csat_distribution=convert(before, CsatDistribution, from_attributes=True),
+        active_engineers=before.active_engineers,
+    )
+    # A rate of no sessions is shown as 0, but it did not change from or to that.
+    is_known = {
+        "completion_rate": summary.total_sessions > 0 and then.total_sessions > 0,
+        "avg_duration_minutes": summary.completed_sessions > 0 and then.completed_sessions > 0,
+    }
+    return Previous(
+        day_from=before.previous_from,
+        day_to=before.previous_to,
+        until=before.previous_until,
+        summary=then,
+        change=Change(
+            **{
+                name: difference(getattr(summary, name), getattr(then, name))
+                if is_known.get(name, True)
+                else None
+                for name in Change.__struct_fields__
+            }
+        ),
+    )
+
+
+def _series(defined: Figures, days: Sequence[DayRow], window: Window) -> list[Day]:
     """Return every day of the window, with zeros where nothing started."""
     found = {day.day: day for day in days}
     length = (window.day_to - window.day_from).days + 1
     calendar = [window.day_from + timedelta(days=each) for each in range(length)]
     return [
         Day(
-            date=day,
-            sessions=found[day].sessions,
-            resolved=found[day].resolved,
-            escalated=found[day].escalated,
-            workaround=found[day].workaround,
-            unresolved=found[day].unresolved,
+            date=row.day,
+            sessions=row.sessions,
+            resolved=row.resolved,
+            escalated=row.escalated,
+            workaround=row.workaround,
+            unresolved=row.unresolved,
+            completed=row.completed,
+            ratings=row.ratings,
+            avg_csat=defined.of("avg_csat", asdict(row)) if row.ratings else None,
         )
-        if day in found
-        else Day(date=day, sessions=0, resolved=0, escalated=0, workaround=0, unresolved=0)
-        for day in calendar
+        for row in (found.get(day) or DayRow(day) for day in calendar)
     ]
 
 
-def _top_flows(rows: list[FlowRow]) -> list[TopFlow]:
+def _top_flows(defined: Figures, rows: list[FlowRow]) -> list[TopFlow]:
     return [
         TopFlow(
             tree_id=row.flow_id,
             name=row.name,
             sessions=row.sessions,
-            completion_rate=rate(row.completed, row.sessions),
-            avg_duration_minutes=average_minutes(row.duration_microseconds, row.completed),
-            avg_csat=average(row.rating_points, row.ratings),
+            completion_rate=defined.of("completion_rate", asdict(row)) or 0.0,
+            avg_duration_minutes=defined.of("avg_duration_minutes", asdict(row)) or 0.0,
+            avg_csat=defined.of("avg_csat", asdict(row)),
+            ratings=row.ratings,
         )
         for row in rows
+    ]
+
+
+def _edges(defined: Figures, figures: FlowFigures) -> list[Edge]:
+    visits = {step.step_id: step.visits for step in figures.steps}
+    return [
+        Edge(
+            **asdict(edge),
+            share=defined.of(
+                "share", {"passes": edge.passes, "visits": visits.get(edge.step_id, 0)}
+            ),
+        )
+        for edge in figures.edges
     ]

@@ -1,39 +1,82 @@
-"""The one rounding rule, applied at the edge: half up, from exact sums."""
+"""Figures from exact sums, each as dbt defines it, rounded half up at the edge."""
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
+from msgspec import Struct
+
 MICROSECONDS_PER_MINUTE = 60_000_000
+BITS_KEPT = 6
+"""Of a duration, in its bucket; see macros/figures/durations.sql."""
 
 
-def rate(part: int, whole: int) -> float:
-    """Return part / whole to 3 decimals; 0 of nothing.
+class Quotient(Struct, frozen=True):
+    """A figure as `figure_definitions` in macros/figures/figures.sql has it."""
 
-    >>> rate(1, 3), rate(1, 16), rate(0, 0)
-    (0.333, 0.063, 0.0)
+    of: list[str]
+    per: list[str]
+    decimals: int
+    times: int = 1
+    unit: int = 1
+
+    def of_sums(self, sums: Mapping[str, int]) -> float | None:
+        """Return the figure of sums by name; nothing of nothing.
+
+        >>> rate = Quotient(of=["completed"], per=["sessions"], decimals=3)
+        >>> rate.of_sums({"completed": 1, "sessions": 16})
+        0.063
+        >>> rate.of_sums({"completed": 0, "sessions": 0}) is None
+        True
+        """
+        dividend = sum(sums[name] for name in self.of) * self.times
+        divisor = sum(sums[name] for name in self.per) * self.unit
+        return None if divisor == 0 else _rounded(Decimal(dividend) / divisor, self.decimals)
+
+
+class Figures(Struct, frozen=True):
+    """All figures by name: what they are of which sums, and what they mean."""
+
+    quotients: dict[str, Quotient]
+    descriptions: dict[str, str]
+
+    def of(self, name: str, sums: Mapping[str, int]) -> float | None:
+        return self.quotients[name].of_sums(sums)
+
+
+def minutes_percentile(durations: Mapping[int, int], tenths: int) -> float | None:
+    """Return what so many tenths of the durations do not exceed, in minutes; nothing of none.
+
+    It is the middle of the bucket in which it lies, so at most 1/64 off.
+
+    Args:
+        durations: how many there are, by bucket (microseconds).
+        tenths: of all of them, in ascending order.
+
+    >>> minutes_percentile({59_768_832: 9, 587_202_560: 1}, 5)
+    1.0
+    >>> minutes_percentile({59_768_832: 8, 587_202_560: 2}, 9)
+    9.9
     """
-    return _quotient(part, whole, "0.001") or 0.0
+    number = sum(durations.values())
+    counted = 0
+    for bucket in sorted(durations):
+        counted += durations[bucket]
+        if durations[bucket] and 10 * counted >= tenths * number:
+            middle = bucket + (1 << max(bucket.bit_length() - BITS_KEPT, 0)) // 2
+            return _rounded(Decimal(middle) / MICROSECONDS_PER_MINUTE, 1)
+    return None
 
 
-def average(total: int, count: int) -> float | None:
-    """Return total / count to 1 decimal; nothing of nothing.
+def difference(now: float | None, before: float | None) -> float | None:
+    """Return now - before, as exact as they are; nothing where one is missing.
 
-    >>> average(17, 4), average(0, 0)
-    (4.3, None)
+    >>> difference(0.3, 0.1), difference(4.1, None)
+    (0.2, None)
     """
-    return _quotient(total, count, "0.1")
-
-
-def average_minutes(microseconds: int, count: int) -> float:
-    """Return the mean duration in minutes, to 1 decimal; 0 of nothing.
-
-    >>> average_minutes(75_000_000, 1)
-    1.3
-    """
-    return average(microseconds, count * MICROSECONDS_PER_MINUTE) or 0.0
-
-
-def _quotient(dividend: int, divisor: int, places: str) -> float | None:
-    if divisor == 0:
+    if now is None or before is None:
         return None
-    quotient = Decimal(dividend) / Decimal(divisor)
-    return float(quotient.quantize(Decimal(places), ROUND_HALF_UP))
+    return float(Decimal(str(now)) - Decimal(str(before)))
+
+
+def _rounded(figure: Decimal, decimals: int) -> float:
+    return float(figure.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))

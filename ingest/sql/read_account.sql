@@ -15,7 +15,13 @@ with recomputed as materialized (
         workaround,
         unresolved,
         ratings,
-        rating_points
+        rating_points,
+        rating_1,
+        rating_2,
+        rating_3,
+        rating_4,
+        rating_5,
+        duration_bucket
     from live.facts__recomputed
     where
         account_id = %(account_id)s
@@ -44,7 +50,15 @@ days as (
         sum(parts.resolved)::bigint as resolved,
         sum(parts.escalated)::bigint as escalated,
         sum(parts.workaround)::bigint as workaround,
-        sum(parts.unresolved)::bigint as unresolved
+        sum(parts.unresolved)::bigint as unresolved,
+        sum(parts.rated)::bigint as rated,
+        sum(parts.ratings)::bigint as ratings,
+        sum(parts.rating_points)::bigint as rating_points,
+        sum(parts.rating_1)::bigint as rating_1,
+        sum(parts.rating_2)::bigint as rating_2,
+        sum(parts.rating_3)::bigint as rating_3,
+        sum(parts.rating_4)::bigint as rating_4,
+        sum(parts.rating_5)::bigint as rating_5
     from (
         select
             day,
@@ -54,7 +68,15 @@ days as (
             resolved,
             escalated,
             workaround,
-            unresolved
+            unresolved,
+            rated,
+            ratings,
+            rating_points,
+            rating_1,
+            rating_2,
+            rating_3,
+            rating_4,
+            rating_5
         from live.account_days__stored
         where
             account_id = %(account_id)s
@@ -69,11 +91,66 @@ days as (
             resolved,
             escalated,
             workaround,
-            unresolved
+            unresolved,
+            ratings as rated,
+            0 as ratings,
+            0 as rating_points,
+            0 as rating_1,
+            0 as rating_2,
+            0 as rating_3,
+            0 as rating_4,
+            0 as rating_5
         from recomputed
         where day between %(day_from)s and %(day_to)s
+        union all
+        select
+            rating_day as day,
+            0 as sessions,
+            0 as completed,
+            0 as duration_microseconds,
+            0 as resolved,
+            0 as escalated,
+            0 as workaround,
+            0 as unresolved,
+            0 as rated,
+            ratings,
+            rating_points,
+            rating_1,
+            rating_2,
+            rating_3,
+            rating_4,
+            rating_5
+        from recomputed
+        where rating_day between %(day_from)s and %(day_to)s
     ) as parts
     group by parts.day
+),
+
+durations as (
+    select
+        parts.duration_bucket,
+        sum(parts.completed)::bigint as completed
+    from (
+        select
+            rollups.duration_bucket,
+            rollups.completed
+        from spans
+        inner join live.account_durations__stored as rollups
+            on
+                rollups.account_id = %(account_id)s
+                and spans.span_days = rollups.span_days
+                and spans.day_from = rollups.day_from
+        where not %(from_raw)s
+        union all
+        select
+            duration_bucket,
+            completed
+        from recomputed
+        where
+            day between %(day_from)s and %(day_to)s
+            and duration_bucket is not null
+    ) as parts
+    group by parts.duration_bucket
 ),
 
 flows as (
@@ -199,5 +276,13 @@ select
         'flows',
         coalesce((select json_agg(named_flows) from named_flows), '[]'),
         'engineers',
-        coalesce((select json_agg(named_engineers) from named_engineers), '[]')
+        coalesce((select json_agg(named_engineers) from named_engineers), '[]'),
+        'durations',
+        coalesce(
+            (
+                select json_object_agg(duration_bucket, completed)
+                from durations
+            ),
+            '{}'
+        )
     )::text as figures

@@ -28,6 +28,10 @@ corrections as materialized (
                     fresh.rating_day,
                     fresh.flow_id,
                     fresh.user_id,
+                    fresh.duration_bucket,
+                    case
+                        when same.times = 1 then stored.duration_bucket
+                    end,
                     fresh.sessions
                     - coalesce(same.times * stored.sessions, 0),
                     fresh.completed
@@ -45,7 +49,17 @@ corrections as materialized (
                     fresh.ratings
                     - coalesce(same.times * stored.ratings, 0),
                     fresh.rating_points
-                    - coalesce(same.times * stored.rating_points, 0)
+                    - coalesce(same.times * stored.rating_points, 0),
+                    fresh.rating_1
+                    - coalesce(same.times * stored.rating_1, 0),
+                    fresh.rating_2
+                    - coalesce(same.times * stored.rating_2, 0),
+                    fresh.rating_3
+                    - coalesce(same.times * stored.rating_3, 0),
+                    fresh.rating_4
+                    - coalesce(same.times * stored.rating_4, 0),
+                    fresh.rating_5
+                    - coalesce(same.times * stored.rating_5, 0)
                 )
         end as more,
         case
@@ -55,6 +69,8 @@ corrections as materialized (
                     stored.rating_day,
                     stored.flow_id,
                     stored.user_id,
+                    null,
+                    stored.duration_bucket,
                     -stored.sessions,
                     -stored.completed,
                     -stored.duration_microseconds,
@@ -63,7 +79,12 @@ corrections as materialized (
                     -stored.workaround,
                     -stored.unresolved,
                     -stored.ratings,
-                    -stored.rating_points
+                    -stored.rating_points,
+                    -stored.rating_1,
+                    -stored.rating_2,
+                    -stored.rating_3,
+                    -stored.rating_4,
+                    -stored.rating_5
                 )
         end as less
     from (

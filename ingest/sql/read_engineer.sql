@@ -15,7 +15,13 @@ with recomputed as materialized (
         workaround,
         unresolved,
         ratings,
-        rating_points
+        rating_points,
+        rating_1,
+        rating_2,
+        rating_3,
+        rating_4,
+        rating_5,
+        duration_bucket
     from live.facts__recomputed
     where
         account_id = %(account_id)s
@@ -37,7 +43,8 @@ sessions as materialized (
         resolved,
         escalated,
         workaround,
-        unresolved
+        unresolved,
+        rated
     from live.daily_outcomes__stored
     where
         account_id = %(account_id)s
@@ -54,16 +61,23 @@ sessions as materialized (
         resolved,
         escalated,
         workaround,
-        unresolved
+        unresolved,
+        ratings as rated
     from recomputed
     where day between %(day_from)s and %(day_to)s
 ),
 
-ratings as (
+ratings as materialized (
     select
+        day,
         flow_id,
         ratings,
-        rating_points
+        rating_points,
+        rating_1,
+        rating_2,
+        rating_3,
+        rating_4,
+        rating_5
     from live.daily_ratings__stored
     where
         account_id = %(account_id)s
@@ -72,25 +86,105 @@ ratings as (
         and not %(from_raw)s
     union all
     select
+        rating_day as day,
         flow_id,
         ratings,
-        rating_points
+        rating_points,
+        rating_1,
+        rating_2,
+        rating_3,
+        rating_4,
+        rating_5
     from recomputed
     where rating_day between %(day_from)s and %(day_to)s
 ),
 
 days as (
     select
-        day,
-        sum(sessions)::bigint as sessions,
-        sum(completed)::bigint as completed,
-        sum(duration_microseconds)::bigint as duration_microseconds,
-        sum(resolved)::bigint as resolved,
-        sum(escalated)::bigint as escalated,
-        sum(workaround)::bigint as workaround,
-        sum(unresolved)::bigint as unresolved
-    from sessions
-    group by day
+        parts.day,
+        sum(parts.sessions)::bigint as sessions,
+        sum(parts.completed)::bigint as completed,
+        sum(parts.duration_microseconds)::bigint as duration_microseconds,
+        sum(parts.resolved)::bigint as resolved,
+        sum(parts.escalated)::bigint as escalated,
+        sum(parts.workaround)::bigint as workaround,
+        sum(parts.unresolved)::bigint as unresolved,
+        sum(parts.rated)::bigint as rated,
+        sum(parts.ratings)::bigint as ratings,
+        sum(parts.rating_points)::bigint as rating_points,
+        sum(parts.rating_1)::bigint as rating_1,
+        sum(parts.rating_2)::bigint as rating_2,
+        sum(parts.rating_3)::bigint as rating_3,
+        sum(parts.rating_4)::bigint as rating_4,
+        sum(parts.rating_5)::bigint as rating_5
+    from (
+        select
+            day,
+            sessions,
+            completed,
+            duration_microseconds,
+            resolved,
+            escalated,
+            workaround,
+            unresolved,
+            rated,
+            0 as ratings,
+            0 as rating_points,
+            0 as rating_1,
+            0 as rating_2,
+            0 as rating_3,
+            0 as rating_4,
+            0 as rating_5
+        from sessions
+        union all
+        select
+            day,
+            0 as sessions,
+            0 as completed,
+            0 as duration_microseconds,
+            0 as resolved,
+            0 as escalated,
+            0 as workaround,
+            0 as unresolved,
+            0 as rated,
+            ratings,
+            rating_points,
+            rating_1,
+            rating_2,
+            rating_3,
+            rating_4,
+            rating_5
+        from ratings
+    ) as parts
+    group by parts.day
+),
+
+-- Nobody has so many sessions that they have to be counted beforehand.
+durations as (
+    select
+        parts.duration_bucket,
+        sum(parts.completed)::bigint as completed
+    from (
+        select
+            duration_bucket,
+            completed
+        from live.facts__stored
+        where
+            account_id = %(account_id)s
+            and user_id = %(user_id)s
+            and day between %(day_from)s and %(day_to)s
+            and duration_bucket is not null
+            and not %(from_raw)s
+        union all
+        select
+            duration_bucket,
+            completed
+        from recomputed
+        where
+            day between %(day_from)s and %(day_to)s
+            and duration_bucket is not null
+    ) as parts
+    group by parts.duration_bucket
 ),
 
 flows as (
@@ -139,7 +233,7 @@ engineers as (
         sum(sessions)::bigint as sessions,
         sum(completed)::bigint as completed,
         sum(duration_microseconds)::bigint as duration_microseconds
-    from days
+    from sessions
     having count(*) > 0
 ),
 
@@ -170,5 +264,13 @@ select
         'flows',
         coalesce((select json_agg(named_flows) from named_flows), '[]'),
         'engineers',
-        coalesce((select json_agg(engineers) from engineers), '[]')
+        coalesce((select json_agg(engineers) from engineers), '[]'),
+        'durations',
+        coalesce(
+            (
+                select json_object_agg(duration_bucket, completed)
+                from durations
+            ),
+            '{}'
+        )
     )::text as figures

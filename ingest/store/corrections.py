@@ -28,6 +28,14 @@ class DayRow(Struct, frozen=True, gc=False):
     escalated: int = 0
     workaround: int = 0
     unresolved: int = 0
+    rated: int = 0
+    ratings: int = 0
+    rating_points: int = 0
+    rating_1: int = 0
+    rating_2: int = 0
+    rating_3: int = 0
+    rating_4: int = 0
+    rating_5: int = 0
 
 
 class FlowRow(Struct, frozen=True, gc=False):
@@ -49,11 +57,15 @@ class EngineerRow(Struct, frozen=True, gc=False):
 
 
 class AccountFigures(Struct, frozen=True):
-    """Days, flows and engineers with a session in a window, or once with one."""
+    """Days, flows and engineers with a session or a rating in a window, or once with one."""
 
     days: list[DayRow]
     flows: list[FlowRow]
     engineers: list[EngineerRow]
+    durations: dict[int, int]
+    """How many sessions are completed, by the bucket of how long they took (microseconds)."""
+    active_engineers: int = 0
+    """How many have a session in the window, however many of them are listed."""
 
 
 class Totals(Struct, frozen=True):
@@ -62,6 +74,7 @@ class Totals(Struct, frozen=True):
     days: dict[date, DayRow]
     flows: dict[UUID, FlowRow]
     engineers: dict[UUID, EngineerRow]
+    durations: dict[int, int]
 
     @classmethod
     def of(cls, figures: AccountFigures) -> Self:
@@ -69,6 +82,7 @@ class Totals(Struct, frozen=True):
             days={row.day: row for row in figures.days},
             flows={row.flow_id: row for row in figures.flows},
             engineers={row.user_id: row for row in figures.engineers},
+            durations=figures.durations,
         )
 
 
@@ -79,6 +93,10 @@ class Contribution(Struct, frozen=True, array_like=True, gc=False):
     rating_day: date | None
     flow_id: UUID
     user_id: UUID
+    duration_bucket: int | None
+    """Where one more counts."""
+    former_bucket: int | None
+    """Where one less counts."""
     sessions: int
     completed: int
     duration_microseconds: int
@@ -88,6 +106,11 @@ class Contribution(Struct, frozen=True, array_like=True, gc=False):
     unresolved: int
     ratings: int
     rating_points: int
+    rating_1: int
+    rating_2: int
+    rating_3: int
+    rating_4: int
+    rating_5: int
 
 
 class Correction(Struct, frozen=True, array_like=True, gc=False):
@@ -179,11 +202,13 @@ class Pending:
 
 def _negative(contribution: Contribution) -> Contribution:
     place, measures = OF_PLACE(contribution), OF_MEASURES(contribution)
-    return Contribution(*place, *map(neg, measures))
+    return Contribution(
+        *place, contribution.former_bucket, contribution.duration_bucket, *map(neg, measures)
+    )
 
 
 OF_PLACE = attrgetter("day", "rating_day", "flow_id", "user_id")
-OF_DAYS = attrgetter(
+SESSION_MEASURES = (
     "sessions",
     "completed",
     "duration_microseconds",
@@ -192,20 +217,25 @@ OF_DAYS = attrgetter(
     "workaround",
     "unresolved",
 )
+RATING_MEASURES = (
+    "ratings",
+    "rating_points",
+    "rating_1",
+    "rating_2",
+    "rating_3",
+    "rating_4",
+    "rating_5",
+)
+OF_MEASURES = attrgetter(*SESSION_MEASURES, *RATING_MEASURES)
+OF_DAYS = attrgetter(*SESSION_MEASURES, "rated", *RATING_MEASURES)
+# A rating is one of its session's, on the day that started, and one of the day it was given on.
+OF_STARTED = attrgetter(*SESSION_MEASURES, "ratings")
+OF_RATED = attrgetter(*RATING_MEASURES)
 OF_SESSIONS = attrgetter("sessions", "completed", "duration_microseconds")
 OF_RATINGS = attrgetter("ratings", "rating_points")
 OF_FLOWS = attrgetter("sessions", "completed", "duration_microseconds", "ratings", "rating_points")
-OF_MEASURES = attrgetter(
-    "sessions",
-    "completed",
-    "duration_microseconds",
-    "resolved",
-    "escalated",
-    "workaround",
-    "unresolved",
-    "ratings",
-    "rating_points",
-)
+NOTHING_STARTED = (0,) * (len(SESSION_MEASURES) + 1)
+NOTHING_RATED = (0,) * len(RATING_MEASURES)
 
 Sums = dict[Any, tuple[int, ...]]
 
@@ -230,18 +260,23 @@ def corrected(
     days: Sums = {}
     flows: Sums = {}
     engineers: Sums = {}
+    durations = dict(totals.durations)
     day_from, day_to = window
     for each in islice(pending.journal, since, None):
         if user_id is not None and each.user_id != user_id:
             continue
         if day_from <= each.day <= day_to:
-            _add(days, each.day, OF_DAYS(each))
+            _add(days, each.day, OF_STARTED(each) + NOTHING_RATED)
+            if each.duration_bucket != each.former_bucket:
+                _count(durations, each.duration_bucket, 1)
+                _count(durations, each.former_bucket, -1)
             own = OF_SESSIONS(each)
             # Often it is the outcome alone that has changed.
             if own != (0, 0, 0):
                 _add(flows, each.flow_id, (*own, 0, 0))
                 _add(engineers, each.user_id, own)
         if each.rating_day is not None and day_from <= each.rating_day <= day_to:
+            _add(days, each.rating_day, NOTHING_STARTED + OF_RATED(each))
             _add(flows, each.flow_id, (0, 0, 0, *OF_RATINGS(each)))
     return Totals(
         days=_with(totals.days, days, OF_DAYS, DayRow),
@@ -257,6 +292,7 @@ def corrected(
             OF_SESSIONS,
             lambda user_id: EngineerRow(user_id, pending.user_names.get(user_id, UNKNOWN)),
         ),
+        durations=durations,
     )
 
 
@@ -270,6 +306,8 @@ def ranked(totals: Totals, most: int) -> AccountFigures:
         engineers=_first(
             totals.engineers.values(), lambda user: (-user.sessions, user.name, user.user_id), most
         ),
+        durations=totals.durations,
+        active_engineers=sum(user.sessions > 0 for user in totals.engineers.values()),
     )
 
 
@@ -285,6 +323,11 @@ def _first(rows: Iterable[Any], rank: Callable[[Any], Any], most: int) -> list[A
 def _add(sums: Sums, key: Any, amounts: tuple[int, ...]) -> None:
     own = sums.get(key)
     sums[key] = amounts if own is None else tuple(map(add, own, amounts))
+
+
+def _count(durations: dict[int, int], bucket: int | None, amount: int) -> None:
+    if bucket is not None:
+        durations[bucket] = durations.get(bucket, 0) + amount
 
 
 def _with(

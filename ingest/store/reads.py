@@ -5,8 +5,11 @@ that changed since. What is stored is read once and kept until something else is
 pending session contributes, until it changes again; an answer, until anything changes.
 """
 
-from collections.abc import Callable, Hashable
+import math
+import time
+from collections.abc import Callable, Hashable, Sequence
 from datetime import date, datetime
+from datetime import time as datetime_time
 from typing import Any, Self, TypeVar, cast
 from uuid import UUID
 
@@ -15,6 +18,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg.rows import class_row
 
+from ingest.figures import Figures, Quotient
+from ingest.problems import MartsNotBuilt
 from ingest.store.corrections import (
     AccountFigures,
     DayRow,
@@ -38,6 +43,10 @@ SESSIONS_PER_CHANGE = 8
 """How many sessions are computed from raw in the time that it takes to correct for one."""
 SPANS = (256, 64, 16, 4, 1)
 """How many days a rollup may span; see macros/rollup.sql."""
+FLOW_DURATION_SPANS = (256, 16, 1)
+"""How many days flow_durations may span."""
+FIGURES_SECONDS = 15.0
+"""How soon another definition of a figure is heard of."""
 MOST_KEPT = 1_000
 MOST_CHANGES_KEPT = 50_000
 """Of all accounts together. One takes about a kilobyte."""
@@ -105,6 +114,12 @@ class Moment(Struct, frozen=True, kw_only=True):
         )
 
 
+class FigureRow(Struct, frozen=True):
+    name: str
+    definition: dict[str, Any] | None
+    description: str
+
+
 class PendingSummary(Struct, frozen=True):
     """What is pending of an account, as a whole."""
 
@@ -118,6 +133,8 @@ class Asked(Struct, frozen=True):
     account_id: UUID
     user_id: UUID | None
     window: Window
+    previous: bool
+    """Whether the window before is, too."""
 
     @property
     def statement(self) -> str:
@@ -128,6 +145,13 @@ class Asked(Struct, frozen=True):
 
     def key(self, moment: Moment) -> Hashable:
         return self.account_id, self.user_id, self.days(moment)
+
+    def answer_key(self, moment: Moment, most: int) -> Hashable:
+        return *cast("tuple[Hashable, ...]", self.key(moment)), most, self._until(moment)
+
+    def _until(self, moment: Moment) -> datetime | None:
+        """Return the minute, by which the window before may end."""
+        return moment.as_of.replace(second=0, microsecond=0) if self.previous else None
 
 
 class Stored(Struct, frozen=True):
@@ -141,16 +165,52 @@ class Stored(Struct, frozen=True):
     """How much of its journal they have."""
 
 
-class RatedDayRow(DayRow, frozen=True):
-    ratings: int = 0
-    rating_points: int = 0
+class PreviousRow(Struct, frozen=True):
+    """The figures of the window before, and which that is."""
+
+    previous_from: date
+    previous_to: date
+    previous_until: datetime_time | None
+    sessions: int
+    completed: int
+    resolved: int
+    escalated: int
+    workaround: int
+    unresolved: int
+    rated: int
+    ratings: int
+    rating_1: int
+    rating_2: int
+    rating_3: int
+    rating_4: int
+    rating_5: int
+    completion_rate: float | None
+    avg_duration_minutes: float | None
+    p50_duration_minutes: float | None
+    p90_duration_minutes: float | None
+    response_rate: float | None
+    avg_csat: float | None
+    csat_percent: float | None
+    active_engineers: int | None
+    """Not of a flow."""
 
 
 class StepRow(Struct, frozen=True):
     step_id: str
     title: str
+    is_current: bool
+    visits: int
+    entries: int
+    completions: int
+    drop_offs: int
     helpful_yes: int
     helpful_no: int
+
+
+class EdgeRow(Struct, frozen=True):
+    step_id: str
+    next_step_id: str
+    passes: int
 
 
 class CommentRow(Struct, frozen=True):
@@ -164,8 +224,12 @@ class FlowFigures(Struct, frozen=True):
     """Days with a session or a rating, in no order; steps in theirs, comments newest first."""
 
     is_known: bool
-    days: list[RatedDayRow]
+    days: list[DayRow]
+    durations: dict[int, int]
+    """As those of an account."""
     steps: list[StepRow]
+    edges: list[EdgeRow]
+    """The most used first."""
     comments: list[CommentRow]
 
 
@@ -183,10 +247,47 @@ class Reads:
         self._answers = Kept(most_answers)
         self._stored = Kept(MOST_KEPT)
         self._pending = KeptPending(MOST_KEPT, most_changes)
+        self._figures = Figures({}, {})
+        self._figures_read_at = -math.inf
+
+    async def figures(self, account_id: UUID) -> Figures:
+        """Return what the figures are, as dbt wrote it down no more than some seconds ago.
+
+        Args:
+            account_id: who asks; they are everybody's.
+
+        Raises:
+            MartsNotBuilt: it has not yet.
+            Unavailable: the pool is full or the database away.
+        """
+        if time.monotonic() - self._figures_read_at > FIGURES_SECONDS:
+            async with (
+                self._database.reading(account_id) as connection,
+                connection.cursor(row_factory=class_row(FigureRow)) as cursor,
+            ):
+                rows = await (await cursor.execute(SQL["read_figures"])).fetchall()
+            if not rows:
+                raise MartsNotBuilt("The figures have not been computed yet: run `upshot refresh`.")
+            self._figures = Figures(
+                quotients={
+                    row.name: msgspec.convert(row.definition, Quotient)
+                    for row in rows
+                    if row.definition is not None
+                },
+                descriptions={row.name: row.description for row in rows},
+            )
+            self._figures_read_at = time.monotonic()
+        return self._figures
 
     async def account(
-        self, account_id: UUID, window: Window, most: int, *, user_id: UUID | None = None
-    ) -> tuple[Moment, AccountFigures]:
+        self,
+        account_id: UUID,
+        window: Window,
+        most: int,
+        *,
+        user_id: UUID | None = None,
+        previous: bool = False,
+    ) -> tuple[Moment, AccountFigures, PreviousRow | None]:
         """Return the figures of an account, or of one engineer in it, and their moment.
 
         Args:
@@ -194,23 +295,34 @@ class Reads:
             window: what days they are of.
             most: how many flows and engineers.
             user_id: the engineer.
+            previous: whether to return those of the window before, too.
         """
-        asked = Asked(account_id, user_id, window)
+        asked = Asked(account_id, user_id, window, previous)
+        before = None
         async with self._database.reading(account_id) as connection:
             moment = await _moment(connection, account_id)
-            key = (asked.key(moment), most)
-            if (answer := self._answers.find(key, moment.state)) is not None:
-                return moment.as_in(answer[0]), answer[1]
-            found = await self._by_what_is_kept(connection, asked, moment)
+            answer = self._answers.find(asked.answer_key(moment, most), moment.state)
+            if answer is not None:
+                return moment.as_in(answer[0]), *answer[1:]
+            found = None if previous else await self._by_what_is_kept(connection, asked, moment)
             if found is None:
                 async with self._database.snapshot(connection):
                     moment = await _moment(connection, account_id)
                     found = await self._by_what_is_stored(connection, asked, moment)
+                    if previous:
+                        before = await _previous(
+                            connection,
+                            "account" if user_id is None else "engineer",
+                            {"account_id": account_id, "user_id": user_id},
+                            asked.days(moment),
+                        )
         moment, totals = found
         figures = ranked(totals, most)
         if moment.is_told_apart:
-            self._answers.keep((asked.key(moment), most), moment.state, (moment, figures))
-        return moment, figures
+            self._answers.keep(
+                asked.answer_key(moment, most), moment.state, (moment, figures, before)
+            )
+        return moment, figures, before
 
     async def _by_what_is_kept(
         self, connection: Connection, asked: Asked, moment: Moment
@@ -284,27 +396,49 @@ class Reads:
         return replace(moment, sessions=pending.sessions), totals
 
     async def flow(
-        self, account_id: UUID, window: Window, most: int, *, flow_id: UUID
-    ) -> tuple[Moment, FlowFigures]:
+        self,
+        account_id: UUID,
+        window: Window,
+        most: int,
+        *,
+        flow_id: UUID,
+        previous: bool = False,
+    ) -> tuple[Moment, FlowFigures, PreviousRow | None]:
         """Return the figures of a flow and its newest comments, and their moment."""
         scope = {"account_id": account_id, "flow_id": flow_id, "most": most}
+        asked = Asked(account_id, flow_id, window, previous)
+        before = None
         async with self._database.reading(account_id) as connection:
             moment = await _moment(connection, account_id)
-            key = ("read_flow", *scope.values(), *window(moment.today))
+            key = ("read_flow", asked.answer_key(moment, most))
             if (answer := self._answers.find(key, moment.state)) is not None:
-                return moment.as_in(answer[0]), answer[1]
+                return moment.as_in(answer[0]), *answer[1:]
             async with self._database.snapshot(connection):
                 moment = await _moment(connection, account_id)
                 days = window(moment.today)
                 from_raw = moment.is_too_much_for(Pending(moment.version))
+                durations = cover(*days, FLOW_DURATION_SPANS)
+                spans = {
+                    "duration_span_days": [span for span, _ in durations],
+                    "duration_span_from": [day for _, day in durations],
+                }
                 figures = await _figures(
-                    connection, "read_flow", scope, days, FlowFigures, from_raw=from_raw
+                    connection, "read_flow", scope | spans, days, FlowFigures, from_raw=from_raw
                 )
                 moment = await _summed_up(connection, account_id, moment, from_raw=from_raw)
+                if previous:
+                    before = await _previous(connection, "flow", scope, days)
         if moment.is_told_apart:
-            key = ("read_flow", *scope.values(), *days)
-            self._answers.keep(key, moment.state, (moment, figures))
-        return moment, figures
+            key = ("read_flow", asked.answer_key(moment, most))
+            self._answers.keep(key, moment.state, (moment, figures, before))
+        return moment, figures, before
+
+
+async def _previous(
+    connection: Connection, scope: str, who: dict[str, Any], days: tuple[date, date]
+) -> PreviousRow:
+    await connection.execute(SQL["set_window"], {"day_from": days[0], "day_to": days[1]})
+    return await _row(connection, f"read_previous_of_{scope}", who, PreviousRow)
 
 
 async def _moment(connection: Connection, account_id: UUID) -> Moment:
@@ -362,7 +496,7 @@ async def _figures(
     return msgspec.json.decode(cast("tuple[str]", row)[0], type=kind)
 
 
-def cover(day_from: date, day_to: date) -> list[tuple[int, date]]:
+def cover(day_from: date, day_to: date, lengths: Sequence[int] = SPANS) -> list[tuple[int, date]]:
     """Return the fewest spans that make up a window: how many days each has, and its first.
 
     >>> for days, first in cover(date(2026, 3, 1), date(2026, 3, 7)):
@@ -376,7 +510,7 @@ def cover(day_from: date, day_to: date) -> list[tuple[int, date]]:
     first, end = day_from.toordinal() - 1, day_to.toordinal()
     spans = []
     while first < end:
-        span = next(each for each in SPANS if first % each == 0 and first + each <= end)
+        span = next(each for each in lengths if first % each == 0 and first + each <= end)
         spans.append((span, date.fromordinal(first + 1)))
         first += span
     return spans

@@ -28,11 +28,11 @@
 
 
 {#
-    How many sessions lasted about how long, over spans of days as in rollup,
-    though fewer of them: there are many buckets. `key` is the column to tell
-    them apart by; none for the whole account.
+    How many sessions lasted about how long, over spans of days as in rollup;
+    `lengths` are theirs. `key` is the column to tell them apart by; none for
+    the whole account.
 #}
-{% macro duration_rollup(key=none) -%}
+{% macro duration_rollup(lengths, key=none) -%}
 with facts as (
     select * from {{ ref('facts') }}
 ),
@@ -48,7 +48,7 @@ summed as (
         facts.duration_bucket,
         sum(facts.completed)::bigint as completed
     from facts
-    cross join {{ spans([1, 16, 256]) }}
+    cross join {{ spans(lengths) }}
     where facts.duration_bucket is not null
     group by
         facts.account_id,

@@ -67,6 +67,14 @@ create table if not exists live.accounts (
     data_through timestamptz not null
 );
 
+-- What the figures are and mean. definition: of a quotient, as in
+-- figure_definitions(); null of a sum.
+create table if not exists live.figures (
+    name text primary key,
+    definition jsonb,
+    description text not null
+);
+
 {{ lock_out_readers([{'schema': 'live', 'model': 'pending_sessions'}]) }}
 
 -- The pending sessions: what the change log names and no refresh has taken.

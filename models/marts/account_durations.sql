@@ -1,1 +1,1 @@
-{{ duration_rollup() }}
+{{ duration_rollup([1, 4, 16, 64, 256]) }}

@@ -20,7 +20,8 @@ windows as (
             else freshness.today
         end as day_to,
         freshness.today,
-        (now() at time zone freshness.time_zone)::time as time_of_day
+        date_trunc('minute', now() at time zone freshness.time_zone)::time
+            as time_of_day
     from freshness
     cross join (
         values
@@ -31,8 +32,8 @@ windows as (
     ) as lengths (period, days)
 ),
 
--- The window before is as long, and ends at the same point of the day: of a
--- period that has today, today minus its length counts up to this time.
+-- The window before is as long, and ends at the same point of the day, to the
+-- minute: of a period that has today, today minus its length counts up to then.
 compared as (
     select
         account_id,

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from history import LARGEST, SQL
 from psycopg import AsyncConnection
+from rounding import average, average_minutes, rate
 
-from ingest.figures import average, average_minutes, rate
 from ingest.store.corrections import AccountFigures, DayRow, EngineerRow, FlowRow, Pending
 from ingest.store.database import Database
 from ingest.store.kept import Kept, KeptPending
@@ -97,7 +97,7 @@ class TeamReads:
 
     async def _read(self, reads: Reads) -> AccountFigures:
         days = (self._day_from, self._day_to)
-        _, figures = await reads.account(LARGEST.account_id, lambda _: days, TOP)
+        _, figures, _ = await reads.account(LARGEST.account_id, lambda _: days, TOP)
         return figures
 
     async def ready(self) -> str:

@@ -8,12 +8,23 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from fractions import Fraction
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from incident_oracle import Answer, Window, half_up, rate, summary, time_series, totals
+from figure_oracle import (
+    Answer,
+    Visit,
+    mean,
+    rate,
+    shown_edges,
+    shown_steps,
+    summary,
+    time_series,
+    totals,
+    ways,
+)
+from incident_oracle import Window
 from raw_oracle import NIL, Row, Rows, zone_of
 
 TOP = 10
@@ -32,6 +43,15 @@ class Session:
     outcome: str | None
     rating: Row | None
     rated_on: date | None
+    visits: tuple[Visit, ...]
+
+    @property
+    def stars(self) -> int | None:
+        return self.rating["rating"] if self.rating else None
+
+    @property
+    def engineer_key(self) -> UUID:
+        return self.user_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +88,15 @@ class EventOracle:
         """Answer `GET /analytics/team`, perhaps with `engineer_id`."""
         asked_for = [session for session in self.sessions if engineer in {None, session.user_id}]
         started = [session for session in asked_for if session.started_on in window]
+        given = _given(asked_for, window)
         flows = [
-            {**row, "avg_csat": _csat(_ratings(asked_for, window, row["tree_id"]))}
+            {**row, "avg_csat": mean(own), "ratings": len(own)}
             for row in _top(started, "flow_id", "tree_id", self._names("flows", "flow_id"))
+            for own in [_ratings(asked_for, window, row["tree_id"])]
         ]
         return {
-            "summary": summary(started),
-            "time_series": time_series(started, window),
+            "summary": summary(started, [stars for _, stars in given]),
+            "time_series": time_series(started, given, window.days),
             "top_flows": flows,
             "top_engineers": _top(started, "user_id", "user_id", self._names("users", "user_id")),
         }
@@ -90,50 +112,68 @@ class EventOracle:
         if not of_flow and flow_id not in self._names("flows", "flow_id"):
             return None
         started = [session for session in of_flow if session.started_on in window]
-        ratings = _ratings(of_flow, window, str(flow_id))
+        given = _given(of_flow, window)
+        ratings = [stars for _, stars in given]
         return {
-            "summary": summary(started),
-            "avg_csat": _csat(ratings),
+            "summary": summary(started, ratings, of_flow=True),
+            "avg_csat": mean(ratings),
             "total_ratings": len(ratings),
-            "time_series": time_series(started, window),
+            "time_series": time_series(started, given, window.days),
             "step_feedback": self._step_feedback(flow_id, window),
+            "steps": self._steps(flow_id, window, started),
+            "edges": shown_edges(ways(started)),
             "recent_comments": self._comments(of_flow),
         }
 
+    def _steps(self, flow_id: UUID, window: Window, started: list[Session]) -> list[Answer]:
+        titles = self._titles(flow_id)
+        current = {step: titles[step] for step in self._current_steps(flow_id)}
+        return [
+            {"title": titles.get(step["step_id"], "Unknown")} | step
+            for step in _in_order(
+                shown_steps(ways(started), self._votes_on(flow_id, window), current),
+                self._positions(flow_id),
+            )
+        ]
+
     def _step_feedback(self, flow_id: UUID, window: Window) -> list[Answer]:
+        """Show the steps of today, and those with votes."""
+        return [
+            {
+                "node_id": step["step_id"],
+                "node_title": step["title"],
+                "helpful_yes": step["helpful_yes"],
+                "helpful_no": step["helpful_no"],
+                "helpful_rate": rate(step["helpful_yes"], step["helpful_yes"] + step["helpful_no"]),
+            }
+            for step in self._steps(flow_id, window, [])
+        ]
+
+    def _votes_on(self, flow_id: UUID, window: Window) -> Counter[tuple[str, bool | None]]:
         """Count votes by the day they were last cast, whenever their session started."""
-        votes = [vote for vote in self.votes if vote.flow_id == flow_id and vote.cast_on in window]
-        counts = Counter((vote.step_id, vote.was_helpful) for vote in votes)
+        return Counter(
+            (vote.step_id, vote.was_helpful)
+            for vote in self.votes
+            if vote.flow_id == flow_id and vote.cast_on in window
+        )
+
+    def _named_steps(self, flow_id: UUID) -> list[Row]:
+        return [row for row in self.rows.get("flow_steps", []) if row["flow_id"] == flow_id]
+
+    def _titles(self, flow_id: UUID) -> dict[str, str]:
+        return {row["step_id"]: row["title"] for row in self._named_steps(flow_id)}
+
+    def _positions(self, flow_id: UUID) -> dict[str, int]:
+        return {row["step_id"]: row["position"] for row in self._named_steps(flow_id)}
+
+    def _current_steps(self, flow_id: UUID) -> list[str]:
+        """Return the steps of today in their order."""
         current = {
             row["event_id"] for row in self.rows.get("flows", []) if row["flow_id"] == flow_id
         }
-        named = {
-            row["step_id"]: row
-            for row in self.rows.get("flow_steps", [])
-            if row["flow_id"] == flow_id
-        }
-        has = {step_id for step_id, row in named.items() if row["event_id"] in current}
-        nowhere = float("inf")
-        shown = sorted(
-            has | {vote.step_id for vote in votes},
-            key=lambda step_id: (
-                step_id not in has,
-                named[step_id]["position"] if step_id in named else nowhere,
-                step_id,
-            ),
-        )
-        return [
-            {
-                "node_id": step_id,
-                "node_title": named[step_id]["title"] if step_id in named else "Unknown",
-                "helpful_yes": counts[step_id, True],
-                "helpful_no": counts[step_id, False],
-                "helpful_rate": rate(
-                    counts[step_id, True], counts[step_id, True] + counts[step_id, False]
-                ),
-            }
-            for step_id in shown
-        ]
+        rows = [row for row in self._named_steps(flow_id) if row["event_id"] in current]
+        ordered = sorted(rows, key=lambda row: (row["position"], row["step_id"]))
+        return [row["step_id"] for row in ordered]
 
     def _comments(self, sessions: Iterable[Session]) -> list[Answer]:
         names = self._names("users", "user_id")
@@ -162,13 +202,16 @@ class EventOracle:
 
     def _sessions(self) -> list[Session]:
         ratings = {row["session_id"]: row for row in self.rows.get("session_ratings", [])}
+        visits: dict[UUID, list[Visit]] = {}
+        for row in self.rows.get("step_visits", []):
+            visits.setdefault(row["session_id"], []).append((row["visited_at"], row["step_id"]))
         return [
-            self._session(row, ratings)
+            self._session(row, ratings, tuple(visits.get(row["session_id"], [])))
             for row in self.rows.get("sessions", [])
             if row["started_at"]
         ]
 
-    def _session(self, row: Row, ratings: Mapping[UUID, Row]) -> Session:
+    def _session(self, row: Row, ratings: Mapping[UUID, Row], visits: tuple[Visit, ...]) -> Session:
         completed_at = row["completed_at"]
         rating = ratings.get(row["session_id"]) if completed_at else None
         return Session(
@@ -182,6 +225,7 @@ class EventOracle:
             outcome=row["outcome"],
             rating=rating,
             rated_on=self.day(rating["occurred_at"]) if rating else None,
+            visits=visits,
         )
 
     def _votes(self) -> list[Vote]:
@@ -219,7 +263,7 @@ def window_of_period(period: str, today: date) -> Window:
 
 def comparable(answer: Answer) -> Answer:
     """Return the figures of an answer: without what says how to read them, times as times."""
-    figures = {part: value for part, value in answer.items() if part != "meta"}
+    figures = {part: value for part, value in answer.items() if part not in {"meta", "previous"}}
     if "recent_comments" in figures:
         figures["recent_comments"] = [
             {**row, "created_at": datetime.fromisoformat(row["created_at"]).astimezone(UTC)}
@@ -239,8 +283,27 @@ def _ratings(sessions: Iterable[Session], window: Window, flow_id: str) -> list[
     ]
 
 
-def _csat(ratings: list[int]) -> float | None:
-    return half_up(Fraction(sum(ratings), len(ratings)), 1) if ratings else None
+def _given(sessions: Iterable[Session], window: Window) -> list[tuple[date, int]]:
+    """Return the ratings given in the window, whenever their session started, with their day."""
+    return [
+        (session.rated_on, session.rating["rating"])
+        for session in sessions
+        if session.rating is not None
+        and session.rated_on is not None
+        and session.rated_on in window
+    ]
+
+
+def _in_order(steps: list[Answer], positions: Mapping[str, int]) -> list[Answer]:
+    """Sort those that are not of today by where they were last; unnamed ones come at the end."""
+    return sorted(
+        steps,
+        key=lambda step: (
+            not step["is_current"],
+            positions.get(step["step_id"], float("inf")),
+            step["step_id"],
+        ),
+    )
 
 
 def _top(

@@ -18,14 +18,22 @@ How the log is read, one incident a session:
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from fractions import Fraction
-from math import floor
 from pathlib import Path
-from typing import Any, Protocol
 from zoneinfo import ZoneInfo
+
+from figure_oracle import (
+    Answer,
+    rate,
+    shown_edges,
+    shown_steps,
+    summary,
+    time_series,
+    totals,
+    ways,
+)
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 STEPS = (
@@ -38,25 +46,7 @@ STEPS = (
     "Resolved",
     "Closed",
 )
-OUTCOMES = ("resolved", "escalated", "workaround", "unresolved")
-
-Answer = dict[str, Any]
-"""A part of the API's JSON, without the ids that the log does not have."""
-
 _UNKNOWN = "?"
-
-
-class Counted(Protocol):
-    """What the figures count."""
-
-    @property
-    def started_on(self) -> date: ...
-    @property
-    def completed_at(self) -> datetime | None: ...
-    @property
-    def outcome(self) -> str | None: ...
-    @property
-    def duration(self) -> timedelta | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +61,13 @@ class Session:
     outcome: str | None
     visits: tuple[tuple[datetime, str], ...]
     helpful: bool | None
+
+    stars = None
+    """Nobody rated anything in the log."""
+
+    @property
+    def engineer_key(self) -> str:
+        return self.engineer
 
     @property
     def started_on(self) -> date:
@@ -121,8 +118,8 @@ class Oracle:
             if engineer is None or session.engineer == engineer
         ]
         return {
-            "summary": summary(sessions),
-            "time_series": time_series(sessions, window),
+            "summary": summary(sessions, []),
+            "time_series": time_series(sessions, [], window.days),
             "top_flows": top_flows(sessions),
             "top_engineers": top(sessions, lambda session: session.engineer),
         }
@@ -138,11 +135,23 @@ class Oracle:
             raise KeyError(category)
         sessions = [session for session in self._started_in(window) if session.flow == category]
         return {
-            "summary": summary(sessions),
+            "summary": summary(sessions, [], of_flow=True),
             "avg_csat": None,
             "total_ratings": 0,
-            "time_series": time_series(sessions, window),
+            "time_series": time_series(sessions, [], window.days),
             "step_feedback": self._step_feedback(category, window),
+            "steps": [
+                {"title": TITLES[step["step_id"]]} | step
+                for step in shown_steps(
+                    ways(sessions),
+                    {
+                        ("resolved", helpful): number
+                        for helpful, number in self._votes(category, window).items()
+                    },
+                    TITLES,
+                )
+            ],
+            "edges": shown_edges(ways(sessions)),
             "recent_comments": [],
         }
 
@@ -150,12 +159,7 @@ class Oracle:
         return [session for session in self.sessions if session.started_on in window]
 
     def _step_feedback(self, category: str, window: Window) -> list[Answer]:
-        """Count votes by the day they were cast, whenever their session started."""
-        votes = Counter(
-            session.helpful
-            for session in self.sessions
-            if session.flow == category and session.voted_on in window
-        )
+        votes = self._votes(category, window)
         none: Counter[bool | None] = Counter()
         return [
             {
@@ -169,66 +173,16 @@ class Oracle:
             for of_step in [votes if title == "Resolved" else none]
         ]
 
+    def _votes(self, category: str, window: Window) -> Counter[bool | None]:
+        """Count votes by the day they were cast, whenever their session started."""
+        return Counter(
+            session.helpful
+            for session in self.sessions
+            if session.flow == category and session.voted_on in window
+        )
+
 
 # --- figures ------------------------------------------------------------------------------------
-
-
-def half_up(value: Fraction, decimals: int) -> float:
-    """Round a figure that is not negative.
-
-    >>> half_up(Fraction(1, 8), 2), half_up(Fraction(5, 100), 1), half_up(Fraction(0), 3)
-    (0.13, 0.1, 0.0)
-    """
-    return float(Fraction(floor(value * 10**decimals + Fraction(1, 2)), 10**decimals))
-
-
-def rate(part: int, whole: int) -> float:
-    """Return part of whole to 3 decimals; of nothing it is 0, as the compat answers say."""
-    return half_up(Fraction(part, whole), 3) if whole else 0.0
-
-
-def average_minutes(durations: Iterable[timedelta]) -> float:
-    minutes = [
-        Fraction(duration // timedelta(microseconds=1), 60_000_000) for duration in durations
-    ]
-    return half_up(sum(minutes, Fraction(0)) / len(minutes), 1) if minutes else 0.0
-
-
-def totals(sessions: Iterable[Counted]) -> Answer:
-    """Return the figures that summaries and rows of a top 10 share."""
-    started = list(sessions)
-    durations = [session.duration for session in started if session.duration is not None]
-    return {
-        "sessions": len(started),
-        "completion_rate": rate(len(durations), len(started)),
-        "avg_duration_minutes": average_minutes(durations),
-    }
-
-
-def outcome_counts(sessions: Iterable[Counted]) -> Answer:
-    counts = Counter(session.outcome for session in sessions)
-    return {outcome: counts[outcome] for outcome in OUTCOMES}
-
-
-def summary(sessions: Sequence[Counted]) -> Answer:
-    figures = totals(sessions)
-    return {
-        "total_sessions": figures.pop("sessions"),
-        "completed_sessions": sum(session.completed_at is not None for session in sessions),
-        **figures,
-        "outcome_breakdown": outcome_counts(sessions),
-    }
-
-
-def time_series(sessions: Iterable[Counted], window: Window) -> list[Answer]:
-    """Return a row for every day: the sessions that started then, and how those turned out."""
-    by_day: dict[date, list[Counted]] = {day: [] for day in window.days}
-    for session in sessions:
-        by_day[session.started_on].append(session)
-    return [
-        {"date": day.isoformat(), "sessions": len(of_day), **outcome_counts(of_day)}
-        for day, of_day in by_day.items()
-    ]
 
 
 def top(sessions: list[Session], name_of: Callable[[Session], str]) -> list[Answer]:
@@ -241,7 +195,10 @@ def top(sessions: list[Session], name_of: Callable[[Session], str]) -> list[Answ
 
 
 def top_flows(sessions: list[Session]) -> list[Answer]:
-    return [{**row, "avg_csat": None} for row in top(sessions, lambda session: session.flow)]
+    return [
+        {**row, "avg_csat": None, "ratings": 0}
+        for row in top(sessions, lambda session: session.flow)
+    ]
 
 
 # --- the log ------------------------------------------------------------------------------------
@@ -317,3 +274,6 @@ def slug(title: str) -> str:
     'awaiting-user-info'
     """
     return title.lower().replace(" ", "-")
+
+
+TITLES = {slug(title): title for title in STEPS}

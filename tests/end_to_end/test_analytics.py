@@ -190,6 +190,59 @@ def test_a_flow_shows_its_steps_ratings_and_comments(team: Api) -> None:
     assert comment["user_name"] == "Dana"
 
 
+def test_the_window_before_ends_at_this_minute_of_its_day(shared_live_api: Api) -> None:
+    """Of the last day of the week before only what began before this minute counts."""
+    api = shared_live_api.of(uuid4())
+    week = 7 * 24 * 60
+    events = Events()
+    # Far from any midnight, and where the clocks never change.
+    zone = next(
+        f"Etc/GMT{offset:+d}"
+        for offset in range(-12, 13)
+        if 6 <= (NOW - timedelta(hours=offset)).hour < 18
+    )
+    events.add("account.upserted", 99, account_id=api.account_id, name="Ours", time_zone=zone)
+    for minutes_ago, rating in ((3, 5), (week + 2, 4), (week + 20, 3), (week - 30, 1)):
+        session = uuid4()
+        events.add(
+            "session.started", minutes_ago, session_id=session, flow_id=FLOW, user_id=ENGINEER
+        )
+        events.add("session.completed", minutes_ago, session_id=session, outcome="resolved")
+        events.add("session.rated", minutes_ago, session_id=session, rating=rating)
+    assert api.post_events(events).status_code == 200
+    for is_refreshed in (False, True):
+        if is_refreshed:
+            refresh(api.settings, str(api.settings.database_url))
+        for path, role in (
+            ("/analytics/team", "team_admin"),
+            ("/analytics/me", "engineer"),
+            (f"/analytics/flows/{FLOW}", "engineer"),
+        ):
+            answer = api(
+                "GET",
+                path,
+                role=role,
+                user_id=ENGINEER,
+                params={"period": "7d", "previous": "true"},
+            ).json()
+            assert answer["summary"]["total_sessions"] == 1
+            # What began later that day, a week ago, is in neither.
+            previous = answer["previous"]
+            assert previous["summary"]["total_sessions"] == 2
+            assert previous["summary"]["avg_csat"] == 3.5
+            assert previous["until"] is not None
+            assert previous["change"]["total_sessions"] == -1
+            assert previous["change"]["avg_csat"] == 1.5
+
+
+def test_the_first_window_of_the_calendar_has_none_before_it(team: Api) -> None:
+    answer = team(
+        "GET", "/analytics/me", params={"from": "0001-01-01", "to": "0001-01-02", "previous": True}
+    )
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/previous"]
+
+
 def test_an_unknown_flow_is_404(team: Api) -> None:
     answer = team("GET", f"/analytics/flows/{uuid4()}")
     assert (answer.status_code, answer.json()["code"]) == (404, "flow_not_found")

@@ -23,8 +23,9 @@ from conftest import Api, Serve, with_changes
 from dbt_runs import Dbt
 from event_oracle import EventOracle, comparable
 from exactness import compare, snapshot
+from figure_oracle import Answer
 from hypothesis import HealthCheck, Phase, find, given, settings
-from incident_oracle import Answer, Window
+from incident_oracle import Window
 from live_marts import LiveMarts, script_of_refresh
 from stories import (
     FLOWS,

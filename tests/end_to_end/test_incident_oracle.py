@@ -164,14 +164,23 @@ def test_an_empty_window_has_zeros(oracle: Oracle) -> None:
         "completed_sessions": 0,
         "completion_rate": 0,
         "avg_duration_minutes": 0,
+        "p50_duration_minutes": None,
+        "p90_duration_minutes": None,
         "outcome_breakdown": zeros,
+        "response_rate": None,
+        "total_ratings": 0,
+        "avg_csat": None,
+        "csat_percent": None,
+        "csat_distribution": {f"rating_{stars}": 0 for stars in range(1, 6)},
+        "active_engineers": 0,
     }
-    days = [{"date": f"2015-01-0{day}", "sessions": 0, **zeros} for day in (1, 2)]
+    none = {"completed": 0, "ratings": 0, "avg_csat": None}
+    days = [{"date": f"2015-01-0{day}", "sessions": 0, **zeros, **none} for day in (1, 2)]
     team = oracle.team(window)
     flow = oracle.flow("Category 26", window)
 
     assert team == {"summary": summary, "time_series": days, "top_flows": [], "top_engineers": []}
-    assert (flow["summary"], flow["time_series"]) == (summary, days)
+    assert (flow["summary"], flow["time_series"]) == (summary | {"active_engineers": None}, days)
     assert [step["node_title"] for step in flow["step_feedback"]] == list(STEPS)
     assert {step["helpful_rate"] for step in flow["step_feedback"]} == {0}
 

@@ -4,7 +4,7 @@ import gzip
 import os
 import random
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -68,6 +68,7 @@ def read(api: Api, path: str, window: Window, **who: Any) -> dict[str, Any]:
     assert meta["window"] == {**days, "period": None}
     assert meta["time_zone"] == "America/Sao_Paulo"
     assert meta["partial_day"] is None
+    assert body.pop("previous") is None
     return body
 
 
@@ -102,7 +103,7 @@ def test_every_engineer_is_as_the_log_says(real: Api, oracle: Oracle, loaded: st
     for name, user_id in users.items():
         days = {"from": window.first, "to": window.last, "engineer_id": str(user_id)}
         answer = real("GET", "/analytics/team", params=days, role="team_admin").json()
-        del answer["meta"]
+        del answer["meta"], answer["previous"]
         assert oracle.team(window, name) == named(answer)
         own = read(real, "/analytics/me", window, role="engineer", user_id=user_id)
         assert oracle.me(name, window) == named(own)
@@ -116,6 +117,38 @@ def test_every_flow_is_as_the_log_says(
     assert set(flows) == set(oracle.flows)
     for name, flow_id in flows.items():
         assert oracle.flow(name, window) == read(real, f"/analytics/flows/{flow_id}", window)
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+def test_the_window_before_is_the_one_that_ends_where_this_begins(
+    real: Api, oracle: Oracle, loaded: str, window: Window
+) -> None:
+    length = len(window.days)
+    before = Window(window.first - timedelta(days=length), window.last - timedelta(days=length))
+    flow, flow_id = next(iter(ids(loaded, "flows", "flow_id").items()))
+    user, user_id = next(iter(ids(loaded, "users", "user_id").items()))
+    for path, now, then in (
+        ("/analytics/team", oracle.team(window), oracle.team(before)),
+        ("/analytics/me", oracle.me(user, window), oracle.me(user, before)),
+        (f"/analytics/flows/{flow_id}", oracle.flow(flow, window), oracle.flow(flow, before)),
+    ):
+        days = {"from": window.first.isoformat(), "to": window.last.isoformat(), "previous": "true"}
+        answer = real("GET", path, params=days, role="team_admin", user_id=user_id)
+        previous = answer.json()["previous"]
+        change = previous.pop("change")
+        assert previous == {
+            "from": before.first.isoformat(),
+            "to": before.last.isoformat(),
+            "until": None,
+            "summary": then["summary"],
+        }
+        assert answer.json()["summary"] == now["summary"]
+        for name, difference in change.items():
+            if difference is None:
+                assert not now["summary"][name] or not then["summary"][name]
+            else:
+                wanted = now["summary"][name] - then["summary"][name]
+                assert difference == pytest.approx(wanted, abs=1e-9)
 
 
 def test_loading_it_again_creates_nothing(folder: Path, loaded: str, upshot: Upshot) -> None:

@@ -25,10 +25,10 @@ from dbt_processes import start_dbt
 from exactness import compare, snapshot, unsettled
 from psycopg.errors import DeadlockDetected
 from psycopg.rows import namedtuple_row
+from rounding import average, average_minutes, rate
 from watcher import watching
 from writers import OUTCOMES, World, Writer, ask_again
 
-from ingest.figures import average, average_minutes, rate
 from ingest.refresh import refresh
 from ingest.settings import Settings
 
@@ -364,11 +364,13 @@ class Truth(NamedTuple):
         days = {date.fromisoformat(day["date"]): day for day in answer["time_series"]}
         own = {day: self._sums(row for row in self.facts if row.day == day) for day in days}
         parts: dict[str, Any] = {
-            "summary": self._summary(),
+            "summary": answer["summary"] | self._summary(),
             "time_series": [
-                {"date": str(day), "sessions": own[day]["sessions"]}
+                row
+                | {"sessions": own[day]["sessions"], "completed": own[day]["completed"]}
                 | {name: own[day][name] for name in OUTCOMES}
-                for day in days
+                | {"ratings": sum(fact.rating_day == day for fact in self.facts)}
+                for day, row in days.items()
             ],
         }
         for part, key, name in (
@@ -408,6 +410,11 @@ class Truth(NamedTuple):
             "completion_rate": rate(completed, sums["sessions"]),
             "avg_duration_minutes": average_minutes(microseconds, completed),
             "outcome_breakdown": {name: sums[name] for name in OUTCOMES},
+            "total_ratings": sum(row.ratings for row in self.facts),
+            "csat_distribution": {
+                f"rating_{stars}": sum(row.rating_points == stars for row in self.facts)
+                for stars in range(1, 6)
+            },
         }
 
     def _sums(self, rows: Iterable[Any]) -> Counter[str]:
