@@ -6,19 +6,23 @@ from operator import attrgetter
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from litestar import Controller, Request, get
+from litestar import Controller, Request, Response, get
+from litestar.config.compression import CompressionConfig
 from litestar.di import NamedDependency
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.compression import CompressionMiddleware
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct, convert
 from msgspec.structs import asdict
 
 from ingest.auth import ADMINS, Identity, only
+from ingest.figure_answers import answer
 from ingest.figures import Figures, difference, minutes_percentile
 from ingest.openapi import problems
 from ingest.problems import FlowNotFound, invalid
 from ingest.schema import Out
 from ingest.store.corrections import AccountFigures, DayRow, FlowRow
-from ingest.store.reads import FlowFigures, Moment, PreviousRow, Reads
+from ingest.store.reads import FlowFigures, Found, Moment, PreviousRow, Reads
 
 Period = Literal["7d", "30d", "90d"]
 LONGEST_WINDOW = 1_100
@@ -50,6 +54,7 @@ AskedPrevious = Annotated[
         )
     ),
 ]
+COMPRESSED = CompressionConfig(backend="gzip", minimum_size=1_000, gzip_compress_level=4)
 ApiRequest = Request[Identity, None, Any]
 
 
@@ -207,26 +212,32 @@ class RecentComment(Out, frozen=True):
     created_at: datetime
 
 
-class TeamAnalytics(Out, frozen=True):
+class TeamFigures(Out, frozen=True):
     summary: Summary
     time_series: list[Day]
     top_flows: list[TopFlow]
     top_engineers: list[TopEngineer]
     previous: Previous | None
     """Only where it is asked for."""
+
+
+class TeamAnalytics(TeamFigures, frozen=True):
     meta: Meta
 
 
-class OwnAnalytics(Out, frozen=True):
+class OwnFigures(Out, frozen=True):
     summary: Summary
     time_series: list[Day]
     top_flows: list[TopFlow]
     previous: Previous | None
     """Only where it is asked for."""
+
+
+class OwnAnalytics(OwnFigures, frozen=True):
     meta: Meta
 
 
-class FlowAnalytics(Out, frozen=True):
+class FlowFiguresOut(Out, frozen=True):
     summary: Summary
     avg_csat: float | None
     total_ratings: int
@@ -239,6 +250,9 @@ class FlowAnalytics(Out, frozen=True):
     recent_comments: list[RecentComment]
     previous: Previous | None
     """Only where it is asked for."""
+
+
+class FlowAnalytics(FlowFiguresOut, frozen=True):
     meta: Meta
 
 
@@ -296,6 +310,7 @@ async def asked_window(
 class AnalyticsController(Controller):
     path = "/analytics"
     tags = ("Analytics",)
+    middleware = (DefineMiddleware(CompressionMiddleware, config=COMPRESSED),)
     dependencies = {"asked": asked_window}  # noqa: RUF012 - the framework declares it so
 
     @get(
@@ -312,31 +327,21 @@ class AnalyticsController(Controller):
         asked: NamedDependency[Asked],
         engineer_id: AskedEngineer = None,
         previous: AskedPrevious = False,
-    ) -> TeamAnalytics:
+    ) -> Response[TeamAnalytics]:
         """Figures of the whole account, or of one of its engineers."""
         who = request.user
         defined = await reads.figures(who.account_id)
-        moment, figures, before = await reads.account(
+        found = await reads.account(
             who.account_id, asked.comparing(previous), TOP, user_id=engineer_id, previous=previous
         )
-        window = asked.resolve(moment.today)
-        summary = _summary(defined, figures)
-        return TeamAnalytics(
-            summary=summary,
-            time_series=_series(defined, figures.days, window),
-            top_flows=_top_flows(defined, figures.flows),
-            top_engineers=[
-                TopEngineer(
-                    user_id=row.user_id,
-                    name=row.name,
-                    sessions=row.sessions,
-                    completion_rate=defined.of("completion_rate", asdict(row)) or 0.0,
-                    avg_duration_minutes=defined.of("avg_duration_minutes", asdict(row)) or 0.0,
-                )
-                for row in figures.engineers
-            ],
-            previous=_previous(before, summary),
-            meta=_meta(moment, window),
+        window = asked.resolve(found.moment.today)
+        return answer(
+            request,
+            found,
+            TeamAnalytics,
+            defined,
+            figures=lambda: _team(defined, found, window),
+            meta=_meta(found.moment, window),
         )
 
     @get("/me", operation_id="getOwnAnalytics", summary="The caller", responses=problems())
@@ -346,21 +351,21 @@ class AnalyticsController(Controller):
         reads: NamedDependency[Reads],
         asked: NamedDependency[Asked],
         previous: AskedPrevious = False,
-    ) -> OwnAnalytics:
+    ) -> Response[OwnAnalytics]:
         """Figures of the caller's own sessions."""
         who = request.user
         defined = await reads.figures(who.account_id)
-        moment, figures, before = await reads.account(
+        found = await reads.account(
             who.account_id, asked.comparing(previous), TOP, user_id=who.user_id, previous=previous
         )
-        window = asked.resolve(moment.today)
-        summary = _summary(defined, figures)
-        return OwnAnalytics(
-            summary=summary,
-            time_series=_series(defined, figures.days, window),
-            top_flows=_top_flows(defined, figures.flows),
-            previous=_previous(before, summary),
-            meta=_meta(moment, window),
+        window = asked.resolve(found.moment.today)
+        return answer(
+            request,
+            found,
+            OwnAnalytics,
+            defined,
+            figures=lambda: _own(defined, found, window),
+            meta=_meta(found.moment, window),
         )
 
     @get(
@@ -376,54 +381,95 @@ class AnalyticsController(Controller):
         asked: NamedDependency[Asked],
         flow_id: FromPath[UUID],
         previous: AskedPrevious = False,
-    ) -> FlowAnalytics:
+    ) -> Response[FlowAnalytics]:
         """Figures of a flow, the votes on its steps, and its newest comments of all time."""
         account_id = request.user.account_id
         defined = await reads.figures(account_id)
-        moment, figures, before = await reads.flow(
+        found = await reads.flow(
             account_id, asked.comparing(previous), TOP, flow_id=flow_id, previous=previous
         )
-        if not figures.is_known:
+        if not found.figures.is_known:
             raise FlowNotFound("There is no such flow.")
-        window = asked.resolve(moment.today)
-        summary = _summary(defined, figures)
-        return FlowAnalytics(
-            summary=summary,
-            avg_csat=summary.avg_csat,
-            total_ratings=summary.total_ratings,
-            time_series=_series(defined, figures.days, window),
-            step_feedback=[
-                StepVotes(
-                    node_id=step.step_id,
-                    node_title=step.title,
-                    helpful_yes=step.helpful_yes,
-                    helpful_no=step.helpful_no,
-                    helpful_rate=defined.of("helpful_rate", asdict(step)) or 0.0,
-                )
-                for step in figures.steps
-                if step.is_current or step.helpful_yes or step.helpful_no
-            ],
-            steps=[
-                Step(
-                    **asdict(step),
-                    drop_off=defined.of("drop_off", asdict(step)),
-                    helpful_rate=defined.of("helpful_rate", asdict(step)),
-                )
-                for step in figures.steps
-            ],
-            edges=_edges(defined, figures),
-            recent_comments=[
-                RecentComment(
-                    rating=comment.rating,
-                    comment=comment.comment,
-                    user_name=comment.user_name,
-                    created_at=comment.created_at,
-                )
-                for comment in figures.comments
-            ],
-            previous=_previous(before, summary),
-            meta=_meta(moment, window),
+        window = asked.resolve(found.moment.today)
+        return answer(
+            request,
+            found,
+            FlowAnalytics,
+            defined,
+            figures=lambda: _flow(defined, found, window),
+            meta=_meta(found.moment, window),
         )
+
+
+def _team(defined: Figures, found: Found[AccountFigures], window: Window) -> TeamFigures:
+    summary = _summary(defined, found.figures)
+    return TeamFigures(
+        summary=summary,
+        time_series=_series(defined, found.figures.days, window),
+        top_flows=_top_flows(defined, found.figures.flows),
+        top_engineers=[
+            TopEngineer(
+                user_id=row.user_id,
+                name=row.name,
+                sessions=row.sessions,
+                completion_rate=defined.of("completion_rate", asdict(row)) or 0.0,
+                avg_duration_minutes=defined.of("avg_duration_minutes", asdict(row)) or 0.0,
+            )
+            for row in found.figures.engineers
+        ],
+        previous=_previous(found.previous, summary),
+    )
+
+
+def _own(defined: Figures, found: Found[AccountFigures], window: Window) -> OwnFigures:
+    summary = _summary(defined, found.figures)
+    return OwnFigures(
+        summary=summary,
+        time_series=_series(defined, found.figures.days, window),
+        top_flows=_top_flows(defined, found.figures.flows),
+        previous=_previous(found.previous, summary),
+    )
+
+
+def _flow(defined: Figures, found: Found[FlowFigures], window: Window) -> FlowFiguresOut:
+    figures = found.figures
+    summary = _summary(defined, figures)
+    return FlowFiguresOut(
+        summary=summary,
+        avg_csat=summary.avg_csat,
+        total_ratings=summary.total_ratings,
+        time_series=_series(defined, figures.days, window),
+        step_feedback=[
+            StepVotes(
+                node_id=step.step_id,
+                node_title=step.title,
+                helpful_yes=step.helpful_yes,
+                helpful_no=step.helpful_no,
+                helpful_rate=defined.of("helpful_rate", asdict(step)) or 0.0,
+            )
+            for step in figures.steps
+            if step.is_current or step.helpful_yes or step.helpful_no
+        ],
+        steps=[
+            Step(
+                **asdict(step),
+                drop_off=defined.of("drop_off", asdict(step)),
+                helpful_rate=defined.of("helpful_rate", asdict(step)),
+            )
+            for step in figures.steps
+        ],
+        edges=_edges(defined, figures),
+        recent_comments=[
+            RecentComment(
+                rating=comment.rating,
+                comment=comment.comment,
+                user_name=comment.user_name,
+                created_at=comment.created_at,
+            )
+            for comment in figures.comments
+        ],
+        previous=_previous(found.previous, summary),
+    )
 
 
 def _meta(moment: Moment, window: Window) -> Meta:

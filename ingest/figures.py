@@ -38,6 +38,8 @@ class Figures(Struct, frozen=True):
 
     quotients: dict[str, Quotient]
     descriptions: dict[str, str]
+    version: str
+    """Another one whenever any of that is."""
 
     def of(self, name: str, sums: Mapping[str, int]) -> float | None:
         return self.quotients[name].of_sums(sums)

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from datetime import date, datetime
 from datetime import time as datetime_time
-from typing import Any, Self, TypeVar, cast
+from hashlib import sha256
+from typing import Any, Generic, Self, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -34,6 +35,7 @@ from ingest.store.kept import Kept, KeptPending
 from ingest.store.statements import SQL
 
 T = TypeVar("T", bound=Struct)
+F = TypeVar("F")
 
 MOST_CHANGES = 20_000
 """Beyond so many changes of an account all of it is computed from raw."""
@@ -233,6 +235,19 @@ class FlowFigures(Struct, frozen=True):
     comments: list[CommentRow]
 
 
+class Found(Struct, Generic[F], frozen=True):
+    """Figures with the moment that they are of."""
+
+    moment: Moment
+    figures: F
+    previous: PreviousRow | None
+    """Those of the window before, if they were asked for."""
+    name: Hashable | None
+    """What tells them from all others, of other accounts, moments and questions; if anything."""
+    encoded: dict[str, tuple[Figures, bytes]] = msgspec.field(default_factory=dict)
+    """Kept with them by whoever makes answers of them: by kind, with what they were made by."""
+
+
 class Reads:
     """Reads figures, and keeps what it read for as long as it is true."""
 
@@ -247,7 +262,7 @@ class Reads:
         self._answers = Kept(most_answers)
         self._stored = Kept(MOST_KEPT)
         self._pending = KeptPending(MOST_KEPT, most_changes)
-        self._figures = Figures({}, {})
+        self._figures = Figures({}, {}, "")
         self._figures_read_at = -math.inf
 
     async def figures(self, account_id: UUID) -> Figures:
@@ -268,14 +283,17 @@ class Reads:
                 rows = await (await cursor.execute(SQL["read_figures"])).fetchall()
             if not rows:
                 raise MartsNotBuilt("The figures have not been computed yet: run `upshot refresh`.")
-            self._figures = Figures(
+            figures = Figures(
                 quotients={
                     row.name: msgspec.convert(row.definition, Quotient)
                     for row in rows
                     if row.definition is not None
                 },
                 descriptions={row.name: row.description for row in rows},
+                version=sha256(repr(sorted(map(repr, rows))).encode()).hexdigest(),
             )
+            if figures != self._figures:
+                self._figures = figures
             self._figures_read_at = time.monotonic()
         return self._figures
 
@@ -287,7 +305,7 @@ class Reads:
         *,
         user_id: UUID | None = None,
         previous: bool = False,
-    ) -> tuple[Moment, AccountFigures, PreviousRow | None]:
+    ) -> Found[AccountFigures]:
         """Return the figures of an account, or of one engineer in it, and their moment.
 
         Args:
@@ -301,9 +319,9 @@ class Reads:
         before = None
         async with self._database.reading(account_id) as connection:
             moment = await _moment(connection, account_id)
-            answer = self._answers.find(asked.answer_key(moment, most), moment.state)
-            if answer is not None:
-                return moment.as_in(answer[0]), *answer[1:]
+            kept = self._kept(asked.answer_key(moment, most), moment, AccountFigures)
+            if kept is not None:
+                return kept
             found = None if previous else await self._by_what_is_kept(connection, asked, moment)
             if found is None:
                 async with self._database.snapshot(connection):
@@ -317,12 +335,25 @@ class Reads:
                             asked.days(moment),
                         )
         moment, totals = found
-        figures = ranked(totals, most)
+        return self._keep(asked.answer_key(moment, most), moment, ranked(totals, most), before)
+
+    def _kept(self, key: Hashable, moment: Moment, _: type[F]) -> Found[F] | None:
+        found: Found[F] | None = self._answers.find(key, moment.state)
+        return found and replace(found, moment=moment.as_in(found.moment))
+
+    def _keep(
+        self,
+        key: Hashable,
+        moment: Moment,
+        figures: F,
+        previous: PreviousRow | None,
+    ) -> Found[F]:
+        found = Found(
+            moment, figures, previous, (moment.state, key) if moment.is_told_apart else None
+        )
         if moment.is_told_apart:
-            self._answers.keep(
-                asked.answer_key(moment, most), moment.state, (moment, figures, before)
-            )
-        return moment, figures, before
+            self._answers.keep(key, moment.state, found)
+        return found
 
     async def _by_what_is_kept(
         self, connection: Connection, asked: Asked, moment: Moment
@@ -403,7 +434,7 @@ class Reads:
         *,
         flow_id: UUID,
         previous: bool = False,
-    ) -> tuple[Moment, FlowFigures, PreviousRow | None]:
+    ) -> Found[FlowFigures]:
         """Return the figures of a flow and its newest comments, and their moment."""
         scope = {"account_id": account_id, "flow_id": flow_id, "most": most}
         asked = Asked(account_id, flow_id, window, previous)
@@ -411,8 +442,8 @@ class Reads:
         async with self._database.reading(account_id) as connection:
             moment = await _moment(connection, account_id)
             key = ("read_flow", asked.answer_key(moment, most))
-            if (answer := self._answers.find(key, moment.state)) is not None:
-                return moment.as_in(answer[0]), *answer[1:]
+            if (kept := self._kept(key, moment, FlowFigures)) is not None:
+                return kept
             async with self._database.snapshot(connection):
                 moment = await _moment(connection, account_id)
                 days = window(moment.today)
@@ -428,10 +459,7 @@ class Reads:
                 moment = await _summed_up(connection, account_id, moment, from_raw=from_raw)
                 if previous:
                     before = await _previous(connection, "flow", scope, days)
-        if moment.is_told_apart:
-            key = ("read_flow", asked.answer_key(moment, most))
-            self._answers.keep(key, moment.state, (moment, figures, before))
-        return moment, figures, before
+        return self._keep(("read_flow", asked.answer_key(moment, most)), moment, figures, before)
 
 
 async def _previous(

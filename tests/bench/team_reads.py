@@ -97,8 +97,8 @@ class TeamReads:
 
     async def _read(self, reads: Reads) -> AccountFigures:
         days = (self._day_from, self._day_to)
-        _, figures, _ = await reads.account(LARGEST.account_id, lambda _: days, TOP)
-        return figures
+        found = await reads.account(LARGEST.account_id, lambda _: days, TOP)
+        return found.figures
 
     async def ready(self) -> str:
         """A row by its key, over the connections of the live read."""

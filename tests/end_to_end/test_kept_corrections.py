@@ -129,10 +129,10 @@ async def compare(reads: Reads, database: Database, account: Account) -> Moment:
     """Compare in every way of asking; return what one of the moments was."""
     for window in (month, year):
         for user_id in (None, account.user_id, uuid4()):
-            moment, kept, _ = await reads.account(account.account_id, window, 10, user_id=user_id)
-            other, anew, _ = await Reads(database).account(
-                account.account_id, window, 10, user_id=user_id
-            )
+            found = await reads.account(account.account_id, window, 10, user_id=user_id)
+            moment, kept = found.moment, found.figures
+            found = await Reads(database).account(account.account_id, window, 10, user_id=user_id)
+            other, anew = found.moment, found.figures
             assert (moment.state, moment.sessions) == (other.state, other.sessions)
             # Days are in no order.
             assert sorted(kept.days, key=str) == sorted(anew.days, key=str)
@@ -156,7 +156,7 @@ async def read_while_sessions_change(world: World) -> tuple[int, int, int]:
                 account.correct(writer, new, outcome)
                 account.correct(writer, account.sessions[0], outcome)
                 assert (await compare(reads, database, account)).sessions == 2
-            _, figures, _ = await reads.account(account.account_id, month, 10)
+            figures = (await reads.account(account.account_id, month, 10)).figures
             return outcomes(figures)
 
 
@@ -173,9 +173,9 @@ async def read_between_commits(world: World) -> tuple[int, int, int]:
             with slow.transaction():
                 account.correct(slow, account.sessions[0])
                 account.correct(quick, account.sessions[1])
-                _, figures, _ = await reads.account(account.account_id, month, 10)
+                figures = (await reads.account(account.account_id, month, 10)).figures
                 assert outcomes(figures) == (STORED, STORED - 1, 1)
-            _, figures, _ = await reads.account(account.account_id, month, 10)
+            figures = (await reads.account(account.account_id, month, 10)).figures
             return outcomes(figures)
 
 
@@ -358,9 +358,8 @@ def test_every_answer_is_of_one_moment_while_others_read_and_write(world: World)
         is_last = False
         while not is_last:
             is_last = writers.are_done
-            moment, figures, _ = await reads.account(
-                account.account_id, window, 10, user_id=user_id
-            )
+            found = await reads.account(account.account_id, window, 10, user_id=user_id)
+            moment, figures = found.moment, found.figures
             done, rest = divmod(moment.changes, 2)
             assert rest == 0
             assert outcomes(figures) == (STORED + done, STORED, done)
