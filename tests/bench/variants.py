@@ -5,10 +5,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-from litestar import Litestar
+from history import SQL
+from litestar import Litestar, Request, Response, Router, get
+from litestar.di import NamedDependency
+from litestar.enums import MediaType
+from litestar.middleware import DefineMiddleware
+from litestar.params import FromPath
 
 from ingest.app import create_app
+from ingest.auth import TokenAuth
 from ingest.problems import Problem
+from ingest.quotas import Counted
+from ingest.store.database import Database
 from ingest.store.feedback import Feedback
 
 
@@ -54,6 +62,31 @@ def nothing() -> Litestar:
         feedback._ratings = feedback._votes = _in_place_of_a_group(Nothing())
 
     return _changed(change)
+
+
+def ready() -> Litestar:
+    """The API beside a handler that reads ready answers: the same stack, tokens, connections."""
+    app = create_app()
+    app.register(
+        Router(
+            "/api/v1/ready",
+            route_handlers=[ready_answer],
+            middleware=[DefineMiddleware(TokenAuth), Counted()],
+        )
+    )
+    return app
+
+
+@get("/{name:str}")
+async def ready_answer(
+    request: Request[Any, Any, Any], database: NamedDependency[Database], name: FromPath[str]
+) -> Response[bytes]:
+    account_id = request.user.account_id
+    async with database.reading(account_id) as connection:
+        parameters = {"account_id": account_id, "name": name}
+        cursor = await connection.execute(SQL["read_ready_http_answer"], parameters)
+        row = await cursor.fetchone()
+    return Response(row[0].encode() if row else b"", media_type=MediaType.JSON)
 
 
 def _changed(change: Any) -> Litestar:
