@@ -1,5 +1,6 @@
 """The API as an application: `litestar run` finds `create_app`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
@@ -18,6 +19,8 @@ from ingest.directory import DirectoryController
 from ingest.embedded import database_url
 from ingest.health import HealthController
 from ingest.incoming import Incoming
+from ingest.key_server import KeyServer
+from ingest.keys import Keys, SharedSecret
 from ingest.openapi import openapi_config
 from ingest.problems import Problem, answer_problem
 from ingest.quotas import Counted, tell_quota
@@ -74,15 +77,22 @@ def create_app(settings: Settings | None = None) -> Litestar:
         cors_config=_cors(settings) if settings.cors_origins else None,
         before_send=[tell_quota, _close_when_stopping],
         lifespan=[_lifespan],
-        openapi_config=openapi_config(),
+        openapi_config=openapi_config() if settings.open_docs else None,
         request_max_body_size=settings.max_body_bytes,
         state=State(
             {
                 "settings": settings,
+                "token_keys": _keys(settings),
                 "stopping": Stopping(notice_seconds=settings.stop_notice_seconds),
             }
         ),
     )
+
+
+def _keys(settings: Settings) -> Keys:
+    if settings.jwt_secret is not None:
+        return SharedSecret(settings.jwt_secret)
+    return KeyServer(str(settings.jwks_url))
 
 
 def _cors(settings: Settings) -> CORSConfig:
@@ -111,9 +121,13 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
             database, events=settings.quota_events, seconds=settings.quota_seconds
         )
         stack.enter_context(app.state.stopping.listening())
+        keys: Keys = app.state.token_keys
+        fetching = asyncio.create_task(keys.run()) if isinstance(keys, KeyServer) else None
         try:
             yield
         finally:
+            if fetching is not None:
+                fetching.cancel()
             await database.close()
 
 

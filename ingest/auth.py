@@ -1,4 +1,4 @@
-"""Who is asking: bearer tokens (JWT, HS256) and what their role allows.
+"""Who is asking: bearer tokens (JWT) and what their role allows.
 
 The tenant comes from the token, never from the body; only a super_admin may act in another
 account, with `?account_id=`.
@@ -16,14 +16,14 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
+from ingest.keys import SHARED, Key, Keys
 from ingest.problems import Forbidden, Unauthorized, invalid
-from ingest.settings import Settings
+from ingest.settings import Settings, SettingsError
 
 Role = Literal["engineer", "team_admin", "super_admin", "service"]
 ROLES: tuple[Role, ...] = get_args(Role)
 ADMINS: frozenset[Role] = frozenset({"team_admin", "super_admin"})
 
-ALGORITHM = "HS256"
 LEEWAY = timedelta(seconds=30)
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -38,7 +38,16 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 
 def issue_token(settings: Settings, identity: Identity, lifetime: timedelta) -> str:
-    """Return a signed bearer token for the identity."""
+    """Return a signed bearer token for the identity.
+
+    Raises:
+        SettingsError: somebody else issues the tokens.
+    """
+    if settings.jwt_secret is None:
+        raise SettingsError(
+            "No token can be issued here: UPSHOT_JWKS_URL is set,"
+            " and tokens come from whoever publishes the keys there."
+        )
     now = datetime.now(UTC)
     claims = {
         "sub": str(identity.user_id),
@@ -49,32 +58,30 @@ def issue_token(settings: Settings, identity: Identity, lifetime: timedelta) -> 
         "iat": now,
         "exp": now + lifetime,
     }
-    return jwt.encode(claims, settings.jwt_secret, algorithm=ALGORITHM)
+    return jwt.encode(claims, settings.jwt_secret, algorithm=SHARED)
 
 
-def read_token(settings: Settings, token: str) -> Identity:
-    """Verify a token and say whose it is.
+def read_token(settings: Settings, key: Key, token: str) -> Identity:
+    """Verify a token with its key and say whose it is.
 
     Raises:
         Unauthorized: the token is not one of ours, or no longer.
     """
-    identity, expires_at = _verify(
-        token, settings.jwt_secret, settings.jwt_issuer, settings.jwt_audience
-    )
+    identity, expires_at = _verify(token, key, settings.jwt_issuer, settings.jwt_audience)
     if time.time() > expires_at + LEEWAY.total_seconds():
         raise Unauthorized("The token has expired.")
     return identity
 
 
 # A signature that was right stays right, and checking it is a quarter of what a small request
-# costs: only the time is looked at again.
+# costs: only the time is looked at again. That its key is still one of ours is known before.
 @lru_cache(maxsize=10_000)
-def _verify(token: str, secret: str, issuer: str, audience: str) -> tuple[Identity, float]:
+def _verify(token: str, key: Key, issuer: str, audience: str) -> tuple[Identity, float]:
     try:
         claims = jwt.decode(
             token,
-            secret,
-            algorithms=[ALGORITHM],
+            key.material,
+            algorithms=[key.algorithm],
             issuer=issuer,
             audience=audience,
             leeway=LEEWAY,
@@ -90,7 +97,7 @@ def _verify(token: str, secret: str, issuer: str, audience: str) -> tuple[Identi
         return identity, float(claims["exp"])
     except jwt.ExpiredSignatureError:
         raise Unauthorized("The token has expired.") from None
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, OverflowError):
         raise Unauthorized("The token is not valid.") from None
 
 
@@ -102,18 +109,21 @@ class TokenAuth:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("method") != "OPTIONS":
-            scope["user"] = _identify(scope)
+            scope["user"] = await _identify(scope)
             scope["auth"] = None
         await self._app(scope, receive, send)
 
 
-def _identify(scope: Scope) -> Identity:
+async def _identify(scope: Scope) -> Identity:
     """Return who asks; of the scope itself, for a connection with all its headers costs more."""
     header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
     scheme, _, token = header.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("A bearer token is needed: Authorization: Bearer <token>.")
-    identity = read_token(scope["litestar_app"].state.settings, token.strip())
+    state = scope["litestar_app"].state
+    keys: Keys = state.token_keys
+    key = await keys.of(token.strip())
+    identity = read_token(state.settings, key, token.strip())
     acting_for = _named_account(scope) if scope["query_string"] else None
     if acting_for is not None and acting_for != identity.account_id:
         if identity.role != "super_admin":

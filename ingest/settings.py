@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +15,15 @@ T = TypeVar("T")
 DEMO_PREFIX = "demo-"
 """How a secret begins that was generated."""
 SHORTEST_SECRET = 32
+FEWEST_CHARACTERS = 8
+"""How many different ones a secret has: 32 hexadecimal digits by chance have about 14."""
+WORDS_OF_EXAMPLES = (
+    *("secret", "changeme", "changeit", "replaceme", "replacethis", "password", "passw0rd"),
+    *("example", "placeholder", "insecure", "unsafe", "default", "letmein", "qwerty", "asdfgh"),
+    *("jwtkey", "mykey", "testkey", "fortest", "fordev", "0123456789", "1234567890", "abcdefgh"),
+    *("deadbeef", "notsafe", "yourkey", "verysecure", "upshot"),
+)
+"""What secrets in guides and templates are made of; next to never in one made by chance."""
 
 
 class SettingsError(Exception):
@@ -26,10 +36,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     port: int
     dagster_port: int
     database_url: str | None
-    jwt_secret: str
+    jwt_secret: str | None
+    """None where tokens are signed with the keys at `jwks_url`."""
+    jwks_url: str | None
     jwt_issuer: str
     jwt_audience: str
     public_url: str
+    open_docs: bool
     cors_origins: tuple[str, ...]
     pool_size: int
     refresh_seconds: int
@@ -68,16 +81,24 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     quota_events = _number(environ, "UPSHOT_QUOTA_EVENTS", 60_000)
     if quota_events < max_batch_items:
         raise SettingsError("UPSHOT_QUOTA_EVENTS has to allow a batch of UPSHOT_MAX_BATCH_ITEMS.")
+    production = mode == "production"
+    jwks_url = _read(environ, "UPSHOT_JWKS_URL", None, _key_address)
+    if jwks_url is not None and environ.get("UPSHOT_JWT_SECRET"):
+        raise SettingsError(
+            "UPSHOT_JWKS_URL and UPSHOT_JWT_SECRET exclude each other: unset one of them."
+        )
     return Settings(
         home=home,
-        production=mode == "production",
+        production=production,
         port=port,
         dagster_port=dagster_port,
         database_url=_read(environ, "UPSHOT_DATABASE_URL", None, _database_url),
-        jwt_secret=_secret(environ, home, production=mode == "production"),
+        jwt_secret=None if jwks_url else _secret(environ, home, production=production),
+        jwks_url=jwks_url,
         jwt_issuer=environ.get("UPSHOT_JWT_ISSUER") or "upshot",
         jwt_audience=environ.get("UPSHOT_JWT_AUDIENCE") or "upshot",
         public_url=_read(environ, "UPSHOT_PUBLIC_URL", f"http://127.0.0.1:{port}", _web_address),
+        open_docs=_read(environ, "UPSHOT_OPEN_DOCS", not production, _yes_or_no),
         cors_origins=_read(environ, "UPSHOT_CORS_ORIGINS", (), _origins),
         pool_size=_number(environ, "UPSHOT_POOL_SIZE", 10, highest=1_000),
         refresh_seconds=_number(environ, "UPSHOT_REFRESH_SECONDS", 15, highest=86_400),
@@ -128,6 +149,33 @@ def _folders(text: str) -> tuple[Path, ...]:
     return folders
 
 
+def _yes_or_no(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("it has to be true or false")
+    return text == "true"
+
+
+def _key_address(text: str) -> str:
+    parts = urlsplit(text)
+    is_near = parts.scheme == "http" and _is_loopback(parts.hostname)
+    # Whoever can change what comes over a wire in clear text makes the keys.
+    if not (parts.hostname and (parts.scheme == "https" or is_near)):
+        raise ValueError("it has to begin with https://; http:// is for this machine alone")
+    if parts.username is not None or parts.fragment or not text.isascii() or not text.isprintable():
+        raise ValueError("it has to be an address without a user and without a fragment")
+    _ = parts.port  # raises ValueError if it is no port
+    return text
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
 def _web_address(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("it has to begin with http:// or https://")
@@ -148,11 +196,32 @@ def _secret(environ: Mapping[str, str], home: Path, *, production: bool) -> str:
     secret = environ.get("UPSHOT_JWT_SECRET", "")
     if production and (not secret or secret.startswith(DEMO_PREFIX)):
         raise SettingsError(
-            "UPSHOT_JWT_SECRET has to be set to a secret of your own when UPSHOT_ENV is production."
+            "UPSHOT_JWT_SECRET has to be set to a secret of your own when UPSHOT_ENV is production,"
+            " or UPSHOT_JWKS_URL to where your keys are."
         )
     if secret and len(secret.encode()) < SHORTEST_SECRET:
         raise SettingsError(f"UPSHOT_JWT_SECRET is shorter than {SHORTEST_SECRET} bytes.")
+    if production and is_guessable(secret):
+        raise SettingsError(
+            "UPSHOT_JWT_SECRET can be guessed: make one with `openssl rand -base64 48`."
+        )
     return secret or _demo_secret(home / "jwt_secret")
+
+
+def is_guessable(secret: str) -> bool:
+    """Whether a secret is one of examples, or a few characters over and over.
+
+    >>> is_guessable("your-256-bit-secret-goes-in-here"), is_guessable("abc123" * 8)
+    (True, True)
+    >>> is_guessable("0f3a9c51d2e84b7760a1f5c3be92d84e")
+    False
+    """
+    letters = "".join(filter(str.isalnum, secret.lower()))
+    return (
+        len(set(secret)) < FEWEST_CHARACTERS
+        or any(secret[length:] == secret[:-length] for length in range(1, SHORTEST_SECRET // 2 + 1))
+        or any(word in letters for word in WORDS_OF_EXAMPLES)
+    )
 
 
 def _demo_secret(path: Path) -> str:

@@ -273,14 +273,17 @@ def _welcome(settings: Settings, url: str) -> str:
     lines = [
         "",
         "Upshot is running.",
-        f"  API        {api}/api/v1   (described at {api}/schema)",
+        f"  API        {api}/api/v1"
+        + (f"   (described at {api}/schema)" if settings.open_docs else ""),
         f"  Dagster    http://{HOST}:{settings.dagster_port}",
         f"  Database   {without_password(url)}",
         f"  Logs       {settings.home / 'logs'}",
         "",
     ]
     tour = demo_tour()
-    if settings.production or not known_accounts(url, [tour.account_id]):
+    if settings.jwt_secret is None:
+        lines.append(f"Tokens are checked with the keys at {settings.jwks_url}.")
+    elif settings.production or not known_accounts(url, [tour.account_id]):
         lines.append("Make a token with: upshot token --account ID --user ID --role ROLE")
     else:
         lines += _tour(settings, url, api, tour)

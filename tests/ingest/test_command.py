@@ -16,14 +16,17 @@ import pytest
 from conftest import BIN, Upshot
 from events import event, named
 
-from ingest.auth import read_token
+from ingest.auth import Identity, read_token
 from ingest.bulk import MOST_EVENTS
+from ingest.keys import SharedSecret
 from ingest.problems import Unauthorized
-from ingest.settings import read_settings
+from ingest.settings import Settings, read_settings
 from ingest.store.operations import libpq_variables, without_password
 
 ACCOUNT = str(uuid4())
 SECRET = "s" * 40
+KNOWN_SECRET = "a-string-secret-at-least-256-bits-long"
+KEYS = "https://login.example/keys"
 
 
 def ndjson(*events: object) -> bytes:
@@ -67,6 +70,15 @@ def test_every_command_explains_itself(upshot: Upshot) -> None:
         ({"UPSHOT_ENV": "live"}, "UPSHOT_ENV"),
         ({"UPSHOT_ENV": "production"}, "UPSHOT_JWT_SECRET"),
         ({"UPSHOT_ENV": "production", "UPSHOT_JWT_SECRET": "demo-" + SECRET}, "UPSHOT_JWT_SECRET"),
+        ({"UPSHOT_ENV": "production", "UPSHOT_JWT_SECRET": "a7" * 32}, "can be guessed"),
+        ({"UPSHOT_ENV": "production", "UPSHOT_JWT_SECRET": KNOWN_SECRET}, "can be guessed"),
+        ({"UPSHOT_JWKS_URL": KEYS, "UPSHOT_JWT_SECRET": SECRET}, "UPSHOT_JWKS_URL"),
+        ({"UPSHOT_JWKS_URL": "http://login.example/keys"}, "UPSHOT_JWKS_URL"),
+        ({"UPSHOT_JWKS_URL": "http://127.0.0.1.login.example/keys"}, "UPSHOT_JWKS_URL"),
+        ({"UPSHOT_JWKS_URL": "file:///etc/passwd"}, "UPSHOT_JWKS_URL"),
+        ({"UPSHOT_JWKS_URL": "https://us:er@login.example/keys"}, "UPSHOT_JWKS_URL"),
+        ({"UPSHOT_JWKS_URL": "https://login.example:port/keys"}, "UPSHOT_JWKS_URL"),
+        ({"UPSHOT_OPEN_DOCS": "yes"}, "UPSHOT_OPEN_DOCS"),
     ],
     ids=str,
 )
@@ -81,22 +93,32 @@ def test_a_bad_setting_is_one_sentence(
 # --- token ----------------------------------------------------------------------------------------
 
 
+def read_with(settings: Settings, token: str) -> Identity:
+    return read_token(settings, SharedSecret(settings.jwt_secret or "").key, token)
+
+
 def test_token_prints_the_token_alone(upshot: Upshot) -> None:
     user = str(uuid4())
     arguments = ["token", "--account", ACCOUNT, "--user", user, "--role", "team_admin"]
     done = upshot(*arguments, UPSHOT_JWT_SECRET=SECRET)
     settings = read_settings({"UPSHOT_JWT_SECRET": SECRET})
-    who = read_token(settings, done.stdout.removesuffix("\n"))
+    who = read_with(settings, done.stdout.removesuffix("\n"))
     assert (who.account_id, who.user_id, who.role) == (UUID(ACCOUNT), UUID(user), "team_admin")
     with pytest.raises(Unauthorized):
-        read_token(read_settings({"UPSHOT_JWT_SECRET": "t" * 40}), done.stdout.strip())
+        read_with(read_settings({"UPSHOT_JWT_SECRET": "t" * 40}), done.stdout.strip())
 
 
 def test_the_demo_secret_is_made_once_and_kept(upshot: Upshot, tmp_path: Path) -> None:
     arguments = ["token", "--account", ACCOUNT, "--user", ACCOUNT, "--role", "engineer"]
     token = upshot(*arguments, UPSHOT_HOME=str(tmp_path / "new")).stdout.strip()
-    read_token(read_settings({"UPSHOT_HOME": str(tmp_path / "new")}), token)
+    read_with(read_settings({"UPSHOT_HOME": str(tmp_path / "new")}), token)
     assert (tmp_path / "new" / "jwt_secret").stat().st_mode & 0o077 == 0
+
+
+def test_token_cannot_issue_what_somebody_else_signs(upshot: Upshot) -> None:
+    arguments = ["token", "--account", ACCOUNT, "--user", ACCOUNT, "--role", "engineer"]
+    done = upshot(*arguments, UPSHOT_JWKS_URL=KEYS)
+    assert_one_sentence(done, "UPSHOT_JWKS_URL")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from conftest import Api
 
 from ingest.auth import Identity, issue_token, read_token
+from ingest.keys import SharedSecret
 from ingest.problems import Unauthorized
 
 RATE = f"/sessions/{uuid4()}/rate"
@@ -156,11 +157,12 @@ def test_a_token_that_was_good_expires(api: Api, monkeypatch: pytest.MonkeyPatch
     """Though its signature is not checked twice."""
     monkeypatch.setattr("ingest.auth.LEEWAY", timedelta(0))
     who = Identity(user_id=uuid4(), account_id=api.account_id, role="engineer")
+    key = SharedSecret(api.settings.jwt_secret or "").key
     token = issue_token(api.settings, who, timedelta(seconds=2))
-    assert read_token(api.settings, token) == who
+    assert read_token(api.settings, key, token) == who
     time.sleep(2.1)
     with pytest.raises(Unauthorized):
-        read_token(api.settings, token)
+        read_token(api.settings, key, token)
 
 
 def test_another_scheme_than_bearer_is_401(api: Api) -> None:

@@ -91,7 +91,7 @@ def stored(api: Api) -> Iterator[psycopg.Cursor[Any]]:
 def variables(api: Api) -> dict[str, str]:
     return {
         "API": f"{api.url}/api/v1",
-        "UPSHOT_JWT_SECRET": api.settings.jwt_secret,
+        "UPSHOT_JWT_SECRET": api.settings.jwt_secret or "",
         "UPSHOT_HOME": str(api.settings.home),
     }
 
