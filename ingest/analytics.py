@@ -15,10 +15,12 @@ from litestar.params import FromPath, QueryParameter
 from msgspec import Struct, convert
 from msgspec.structs import asdict
 
+from ingest.audit import PERSONAL, note_reading
 from ingest.auth import ADMINS, Identity, only
 from ingest.figure_answers import answer
 from ingest.figures import Figures, difference, minutes_percentile
 from ingest.openapi import problems
+from ingest.privacy import Viewer
 from ingest.problems import FlowNotFound, invalid
 from ingest.schema import Out
 from ingest.store.corrections import AccountFigures, DayRow, FlowRow
@@ -319,6 +321,7 @@ class AnalyticsController(Controller):
         operation_id="getTeamAnalytics",
         summary="A team",
         responses=problems(),
+        opt={PERSONAL: "team"},
     )
     async def team(
         self,
@@ -335,6 +338,13 @@ class AnalyticsController(Controller):
             who.account_id, asked.comparing(previous), TOP, user_id=engineer_id, previous=previous
         )
         window = asked.resolve(found.moment.today)
+        note_reading(
+            request,
+            len(found.figures.engineers),
+            day_from=window.day_from,
+            day_to=window.day_to,
+            engineer_id=engineer_id,
+        )
         return answer(
             request,
             found,
@@ -373,6 +383,7 @@ class AnalyticsController(Controller):
         operation_id="getFlowAnalytics",
         summary="A flow",
         responses=problems(404),
+        opt={PERSONAL: "flow_comments"},
     )
     async def flow(
         self,
@@ -382,15 +393,25 @@ class AnalyticsController(Controller):
         flow_id: FromPath[UUID],
         previous: AskedPrevious = False,
     ) -> Response[FlowAnalytics]:
-        """Figures of a flow, the votes on its steps, and its newest comments of all time."""
+        """Figures of a flow, the votes on its steps, and its newest comments of all time.
+
+        Engineers and services read others' comments without a name, and only if at least 5 people
+        have rated the flow.
+        """
         account_id = request.user.account_id
         defined = await reads.figures(account_id)
         found = await reads.flow(
-            account_id, asked.comparing(previous), TOP, flow_id=flow_id, previous=previous
+            account_id,
+            asked.comparing(previous),
+            TOP,
+            flow_id=flow_id,
+            viewer=Viewer.of(request.user),
+            previous=previous,
         )
         if not found.figures.is_known:
             raise FlowNotFound("There is no such flow.")
         window = asked.resolve(found.moment.today)
+        note_reading(request, len(found.figures.comments), flow_id=flow_id)
         return answer(
             request,
             found,

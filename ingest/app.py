@@ -13,8 +13,10 @@ from litestar.middleware import DefineMiddleware
 from litestar.types import Message, Scope
 
 from ingest.analytics import AnalyticsController
+from ingest.audit import answer_refusal, start_auditing, tell_request
 from ingest.auth import TokenAuth
 from ingest.batch import BatchController
+from ingest.comments import CommentController
 from ingest.directory import DirectoryController
 from ingest.embedded import database_url
 from ingest.health import HealthController
@@ -22,8 +24,9 @@ from ingest.incoming import Incoming
 from ingest.key_server import KeyServer
 from ingest.keys import Keys, SharedSecret
 from ingest.openapi import openapi_config
-from ingest.problems import Problem, answer_problem
+from ingest.problems import Forbidden, Problem, answer_problem
 from ingest.quotas import Counted, tell_quota
+from ingest.session_list import SessionListController
 from ingest.sessions import SessionController
 from ingest.settings import Settings, read_settings
 from ingest.steps import StepController
@@ -43,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
     """
     settings = settings or read_settings()
+    start_auditing()
     return Litestar(
         route_handlers=[
             HealthController,
@@ -50,10 +54,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 "/api/v1",
                 route_handlers=[
                     SessionController,
+                    SessionListController,
                     StepController,
                     DirectoryController,
                     BatchController,
                     AnalyticsController,
+                    CommentController,
                 ],
                 # Around these routes, not in front of all with exceptions: what is not listed
                 # here can never be let through by a pattern.
@@ -70,12 +76,13 @@ def create_app(settings: Settings | None = None) -> Litestar:
             "feedback": Provide(_feedback, sync_to_thread=False),
         },
         exception_handlers={
+            Forbidden: answer_refusal,
             Problem: answer_problem,
             HTTPException: answer_problem,
             Exception: answer_problem,
         },
         cors_config=_cors(settings) if settings.cors_origins else None,
-        before_send=[tell_quota, _close_when_stopping],
+        before_send=[tell_quota, tell_request, _close_when_stopping],
         lifespan=[_lifespan],
         openapi_config=openapi_config() if settings.open_docs else None,
         request_max_body_size=settings.max_body_bytes,
@@ -101,7 +108,7 @@ def _cors(settings: Settings) -> CORSConfig:
         allow_origins=[*settings.cors_origins],
         allow_methods=["GET", "POST", "PUT", "DELETE"],
         allow_headers=["Authorization", "Content-Encoding", "Content-Type"],
-        expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After"],
+        expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
     )
 
 

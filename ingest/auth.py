@@ -109,8 +109,10 @@ class TokenAuth:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("method") != "OPTIONS":
-            scope["user"] = await _identify(scope)
             scope["auth"] = None
+            # Known before it may be refused, so that the refusal can be told of.
+            scope["user"] = await _identify(scope)
+            scope["user"] = _acting(scope, scope["user"])
         await self._app(scope, receive, send)
 
 
@@ -123,7 +125,11 @@ async def _identify(scope: Scope) -> Identity:
     state = scope["litestar_app"].state
     keys: Keys = state.token_keys
     key = await keys.of(token.strip())
-    identity = read_token(state.settings, key, token.strip())
+    return read_token(state.settings, key, token.strip())
+
+
+def _acting(scope: Scope, identity: Identity) -> Identity:
+    """Return who asks in the account that the request names, if it names one."""
     acting_for = _named_account(scope) if scope["query_string"] else None
     if acting_for is not None and acting_for != identity.account_id:
         if identity.role != "super_admin":

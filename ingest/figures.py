@@ -65,8 +65,17 @@ def minutes_percentile(durations: Mapping[int, int], tenths: int) -> float | Non
         counted += durations[bucket]
         if durations[bucket] and 10 * counted >= tenths * number:
             middle = bucket + (1 << max(bucket.bit_length() - BITS_KEPT, 0)) // 2
-            return _rounded(Decimal(middle) / MICROSECONDS_PER_MINUTE, 1)
+            return in_minutes(middle)
     return None
+
+
+def in_minutes(microseconds: int) -> float:
+    """Return a duration in minutes, to 1 decimal.
+
+    >>> in_minutes(75_000_000)
+    1.3
+    """
+    return _rounded(Decimal(microseconds) / MICROSECONDS_PER_MINUTE, 1)
 
 
 def difference(now: float | None, before: float | None) -> float | None:

@@ -462,7 +462,12 @@ comments as (
         session_ratings.rating,
         session_ratings.comment,
         session_ratings.occurred_at as created_at,
-        coalesce(users.name, 'Unknown') as user_name
+        -- Whose it is, for those who may know; see list_comments.sql.
+        case
+            when %(sees_all)s or sessions.user_id = %(own_id)s
+                then coalesce(users.name, 'Unknown')
+            else 'Anonymous'
+        end as user_name
     from raw.session_ratings
     inner join raw.sessions
         on
@@ -478,6 +483,9 @@ comments as (
         and sessions.completed_at is not null
         and session_ratings.comment is not null
         and session_ratings.comment <> ''
+        and (
+            %(sees_all)s or %(is_open)s or sessions.user_id = %(own_id)s
+        )
     order by session_ratings.occurred_at desc, session_ratings.event_id desc
     limit %(most)s
 )

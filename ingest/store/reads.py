@@ -16,11 +16,13 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from psycopg.rows import class_row
 
 from ingest.figures import Figures, Quotient
+from ingest.privacy import Viewer
 from ingest.problems import MartsNotBuilt
+from ingest.store.comment_lists import open_flows
 from ingest.store.corrections import (
     AccountFigures,
     DayRow,
@@ -433,15 +435,16 @@ class Reads:
         most: int,
         *,
         flow_id: UUID,
+        viewer: Viewer,
         previous: bool = False,
     ) -> Found[FlowFigures]:
-        """Return the figures of a flow and its newest comments, and their moment."""
-        scope = {"account_id": account_id, "flow_id": flow_id, "most": most}
+        """Return the figures of a flow and its newest comments for the viewer, and their moment."""
+        scope = {"account_id": account_id, "flow_id": flow_id, "most": most, **asdict(viewer)}
         asked = Asked(account_id, flow_id, window, previous)
         before = None
         async with self._database.reading(account_id) as connection:
             moment = await _moment(connection, account_id)
-            key = ("read_flow", asked.answer_key(moment, most))
+            key = ("read_flow", asked.answer_key(moment, most), viewer)
             if (kept := self._kept(key, moment, FlowFigures)) is not None:
                 return kept
             async with self._database.snapshot(connection):
@@ -449,17 +452,19 @@ class Reads:
                 days = window(moment.today)
                 from_raw = moment.is_too_much_for(Pending(moment.version))
                 durations = cover(*days, FLOW_DURATION_SPANS)
-                spans = {
+                more = {
                     "duration_span_days": [span for span, _ in durations],
                     "duration_span_from": [day for _, day in durations],
+                    "is_open": bool(await open_flows(connection, account_id, viewer, flow_id)),
                 }
                 figures = await _figures(
-                    connection, "read_flow", scope | spans, days, FlowFigures, from_raw=from_raw
+                    connection, "read_flow", scope | more, days, FlowFigures, from_raw=from_raw
                 )
                 moment = await _summed_up(connection, account_id, moment, from_raw=from_raw)
                 if previous:
                     before = await _previous(connection, "flow", scope, days)
-        return self._keep(("read_flow", asked.answer_key(moment, most)), moment, figures, before)
+        key = ("read_flow", asked.answer_key(moment, most), viewer)
+        return self._keep(key, moment, figures, before)
 
 
 async def _previous(

@@ -169,7 +169,7 @@ def test_what_has_no_name_is_unknown(team: Api) -> None:
     body = team("GET", "/analytics/team", role="team_admin").json()
     assert "Unknown" in [row["name"] for row in body["top_engineers"]]
     assert "Unknown" in [row["name"] for row in body["top_flows"]]
-    unknown = team("GET", f"/analytics/flows/{UNKNOWN_FLOW}").json()
+    unknown = team("GET", f"/analytics/flows/{UNKNOWN_FLOW}", role="team_admin").json()
     assert [(step["node_id"], step["node_title"]) for step in unknown["step_feedback"]] == [
         ("b", "Unknown")
     ]
@@ -177,7 +177,7 @@ def test_what_has_no_name_is_unknown(team: Api) -> None:
 
 
 def test_a_flow_shows_its_steps_ratings_and_comments(team: Api) -> None:
-    body = team("GET", f"/analytics/flows/{FLOW}?period=7d").json()
+    body = team("GET", f"/analytics/flows/{FLOW}?period=7d", role="team_admin").json()
     assert body["summary"]["total_sessions"] == 3
     assert (body["avg_csat"], body["total_ratings"]) == (4.0, 2)
     # A step that the flow dropped keeps its title, and its votes.

@@ -186,7 +186,7 @@ class Question(NamedTuple):
 
     def put(self, api: Api, params: dict[str, str]) -> httpx.Response:
         if self.flow is not None:
-            return api("GET", f"/analytics/flows/{self.flow}", params=params)
+            return api("GET", f"/analytics/flows/{self.flow}", params=params, role="team_admin")
         if self.is_own:
             return api("GET", "/analytics/me", params=params, user_id=self.engineer)
         if self.engineer is not None:

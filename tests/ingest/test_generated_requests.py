@@ -35,7 +35,12 @@ SETTINGS = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-ROLES = {"Events": "service", "Directory": "service", "Analytics": "team_admin"}
+ROLES = {
+    "Events": "service",
+    "Directory": "service",
+    "Analytics": "team_admin",
+    "Comments": "team_admin",
+}
 """Who mostly asks, where it is not the engineer."""
 
 UNSAYABLE = (
@@ -52,6 +57,7 @@ UNSAYABLE = (
     "A window needs both from and to.",
     "The window ends before it begins.",
     "A window has at most 1100 days.",
+    "The cursor is none that this list has given.",
 )
 """The rules that a schema has no words for: only for them is a valid request refused."""
 

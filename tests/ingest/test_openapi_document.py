@@ -62,6 +62,8 @@ def right_calls(known: Acquaintance) -> dict[str, Call]:
         "getTeamAnalytics": Call("GET", "/analytics/team", role="team_admin"),
         "getOwnAnalytics": Call("GET", "/analytics/me"),
         "getFlowAnalytics": Call("GET", f"/analytics/flows/{known.flow_id}"),
+        "listSessions": Call("GET", "/sessions"),
+        "listComments": Call("GET", "/comments"),
     }
 
 
@@ -163,10 +165,15 @@ HOWS: dict[str, dict[int, How]] = {
     "getTeamAnalytics": {200: send},
     "getOwnAnalytics": {200: send},
     "getFlowAnalytics": {200: send, 404: of_no_id},
+    "listSessions": {200: send},
+    "listComments": {200: send},
 }
 HOWS = {name: OF_EVERY_CALL | hows for name, hows in HOWS.items()}
 
-READS = ("getTeamAnalytics", "getOwnAnalytics", "getFlowAnalytics")
+READS = (
+    *("getTeamAnalytics", "getOwnAnalytics", "getFlowAnalytics"),
+    *("listSessions", "listComments"),
+)
 
 ELSEWHERE: dict[str, set[int]] = {
     # An account is new once.

@@ -1,0 +1,144 @@
+-- Sessions that started on the days of a window and that the filters let
+-- through, newest first: a page of them, and how many there are if asked for.
+-- What is filtered by is what the figures count.
+--
+-- Sessions are read from raw, in the order of their index. What belongs to one
+-- is looked up by its key, each by itself: staging, joined, would be read as a
+-- whole.
+with found as not materialized (
+    select
+        sessions.account_id,
+        sessions.session_id,
+        sessions.flow_id,
+        sessions.user_id,
+        sessions.started_at,
+        sessions.completed_at,
+        sessions.outcome
+    from raw.sessions
+    where
+        sessions.account_id = %(account_id)s
+        -- For the index, and wider than clocks were ever changed: where they
+        -- are put back over midnight, a day has a part before its midnight,
+        -- and the day before has one after it.
+        and sessions.started_at >= (
+            %(day_from)s::date::timestamp at time zone %(time_zone)s
+        ) - interval '24 hours'
+        and sessions.started_at < (
+            (%(day_to)s::date + 1)::timestamp at time zone %(time_zone)s
+        ) + interval '24 hours'
+        -- The definition of a session's day.
+        and (sessions.started_at at time zone %(time_zone)s)::date
+        between %(day_from)s and %(day_to)s
+        and (%(user_id)s::uuid is null or sessions.user_id = %(user_id)s)
+        and (%(flow_id)s::uuid is null or sessions.flow_id = %(flow_id)s)
+        and (
+            %(completed)s::boolean is null
+            or (sessions.completed_at is not null) = %(completed)s
+        )
+        and case %(outcome)s::text
+            when '' then true
+            when 'none'
+                then
+                    sessions.completed_at is not null
+                    and sessions.outcome is null
+            else coalesce(sessions.outcome = %(outcome)s, false)
+        end
+        and (
+            %(weekday)s::integer is null
+            or extract(
+                isodow from sessions.started_at at time zone %(time_zone)s
+            ) = %(weekday)s
+        )
+        and (
+            %(hour)s::integer is null
+            or extract(
+                hour from sessions.started_at at time zone %(time_zone)s
+            ) = %(hour)s
+        )
+        -- 0 stands for none.
+        and (
+            %(ratings)s::integer[] is null
+            or coalesce((
+                select ratings.rating
+                from staging.stg_raw__session_ratings as ratings
+                where
+                    ratings.account_id = %(account_id)s
+                    and ratings.session_id = sessions.session_id
+            ), 0) = any(%(ratings)s::integer[])
+        )
+),
+
+page as (
+    select *
+    from found
+    where
+        (found.started_at, found.session_id)
+        < (%(before)s::timestamptz, %(before_id)s::uuid)
+    order by found.started_at desc, found.session_id desc
+    limit %(most)s
+),
+
+shown as (
+    select
+        page.session_id,
+        page.flow_id,
+        coalesce(flows.name, 'Unknown') as flow_name,
+        page.user_id,
+        coalesce(users.name, 'Unknown') as user_name,
+        page.started_at,
+        page.completed_at,
+        page.outcome,
+        -- As the figures count it: a clock that ran backwards makes 0.
+        (
+            1000000 * extract(
+                epoch from greatest(
+                    page.completed_at - page.started_at, interval '0'
+                )
+            )
+        )::bigint as duration_microseconds,
+        ratings.rating,
+        -- Comments are personal data: they are in no model.
+        case
+            when %(sees_all)s or page.user_id = %(own_id)s
+                then given.comment
+        end as comment,
+        ratings.occurred_at as rated_at,
+        (
+            select count(distinct visits.step_id)
+            from staging.stg_raw__step_visits as visits
+            where
+                visits.account_id = %(account_id)s
+                and visits.session_id = page.session_id
+        ) as steps_reached
+    from page
+    left join raw.flows
+        on
+            page.account_id = flows.account_id
+            and page.flow_id = flows.flow_id
+    left join raw.users
+        on
+            page.account_id = users.account_id
+            and page.user_id = users.user_id
+    left join lateral (
+        select
+            found_ratings.rating,
+            found_ratings.occurred_at
+        from staging.stg_raw__session_ratings as found_ratings
+        where
+            found_ratings.account_id = %(account_id)s
+            and found_ratings.session_id = page.session_id
+        limit 1
+    ) as ratings on true
+    left join raw.session_ratings as given
+        on
+            page.account_id = given.account_id
+            and page.session_id = given.session_id
+            and ratings.rating is not null
+    order by page.started_at desc, page.session_id desc
+)
+
+select
+    json_build_object(
+        'sessions', coalesce((select json_agg(shown) from shown), '[]'),
+        'total', case when %(is_counted)s then (select count(*) from found) end
+    )::text as listed
