@@ -31,6 +31,7 @@ check: .venv/dev
 	$(BIN)/sqlfluff lint --disable-progress-bar models macros tests/dbt ingest/migrations
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder ingest/sql
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder --config ingest/sql/.sqlfluff tests/bench/sql
+	$(BIN)/upshot contracts
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 lock:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
@@ -23,9 +23,12 @@ from ingest.health import HealthController
 from ingest.incoming import Incoming
 from ingest.key_server import KeyServer
 from ingest.keys import Keys, SharedSecret
+from ingest.mart_answers import MartAnswers
+from ingest.marts import MartController
 from ingest.openapi import openapi_config
 from ingest.problems import Forbidden, Problem, answer_problem
 from ingest.quotas import Counted, tell_quota
+from ingest.served import Served
 from ingest.session_list import SessionListController
 from ingest.sessions import SessionController
 from ingest.settings import Settings, read_settings
@@ -60,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     BatchController,
                     AnalyticsController,
                     CommentController,
+                    MartController,
                 ],
                 # Around these routes, not in front of all with exceptions: what is not listed
                 # here can never be let through by a pattern.
@@ -74,6 +78,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             "database": Provide(_database, sync_to_thread=False),
             "reads": Provide(_reads, sync_to_thread=False),
             "feedback": Provide(_feedback, sync_to_thread=False),
+            "served": Provide(_served, sync_to_thread=False),
+            "mart_answers": Provide(_mart_answers, sync_to_thread=False),
         },
         exception_handlers={
             Forbidden: answer_refusal,
@@ -107,15 +113,18 @@ def _cors(settings: Settings) -> CORSConfig:
     return CORSConfig(
         allow_origins=[*settings.cors_origins],
         allow_methods=["GET", "POST", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Encoding", "Content-Type"],
-        expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"],
+        allow_headers=["Authorization", "Content-Encoding", "Content-Type", "If-None-Match"],
+        expose_headers=[
+            *("RateLimit", "RateLimit-Policy", "Retry-After"),
+            *("ETag", "Link", "X-Request-Id"),
+        ],
     )
 
 
 @asynccontextmanager
 async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         url = stack.enter_context(database_url(settings))
         embedded = () if settings.database_url else (settings.embedded_data,)
         room = Room(settings.database_volumes or embedded, settings.min_free_bytes)
@@ -124,18 +133,18 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         app.state.database = database
         app.state.feedback = Feedback(database)
         app.state.reads = Reads(database)
+        app.state.served = Served(database)
+        app.state.mart_answers = MartAnswers(database, most_streams=max(1, settings.pool_size // 4))
         app.state.quotas = Quotas(
             database, events=settings.quota_events, seconds=settings.quota_seconds
         )
         stack.enter_context(app.state.stopping.listening())
+        stack.push_async_callback(database.close)
         keys: Keys = app.state.token_keys
-        fetching = asyncio.create_task(keys.run()) if isinstance(keys, KeyServer) else None
-        try:
-            yield
-        finally:
-            if fetching is not None:
-                fetching.cancel()
-            await database.close()
+        if isinstance(keys, KeyServer):
+            stack.callback(asyncio.create_task(keys.run()).cancel)
+        await stack.enter_async_context(app.state.served.kept_up())
+        yield
 
 
 async def _close_when_stopping(message: Message, scope: Scope) -> None:
@@ -157,3 +166,13 @@ def _feedback(state: State) -> Feedback:
 def _reads(state: State) -> Reads:
     reads: Reads = state.reads
     return reads
+
+
+def _served(state: State) -> Served:
+    served: Served = state.served
+    return served
+
+
+def _mart_answers(state: State) -> MartAnswers:
+    mart_answers: MartAnswers = state.mart_answers
+    return mart_answers

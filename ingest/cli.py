@@ -16,6 +16,7 @@ from ingest.auth import ROLES, Identity, Role, issue_token
 from ingest.check import Difference, repair
 from ingest.check import check as find_differences
 from ingest.console import Console
+from ingest.contracts import added, broken, contracts_of, read_lock, served_in, write_lock
 from ingest.dbt_runs import DbtFailed
 from ingest.demo import DEMO_ACCOUNTS
 from ingest.demo_making import demo_is_unfinished, make_demo
@@ -171,6 +172,33 @@ def _tell(differences: Sequence[Difference]) -> None:
             typer.echo("  " + "  ".join(f"{name}={value}" for name, value in row.items()))
         if len(each.shown) < each.rows:
             typer.echo("  ...")
+
+
+@app.command()
+def contracts(
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take what is served now as what others rely on.")
+    ] = False,
+) -> None:
+    """Compare the contracts of the served marts with those that others rely on.
+
+    Needs no database. Exits with 1 if one is broken: a mart or column gone, a type changed. What is
+    new may be accepted: from then on it is held to.
+    """
+    catalog = served_in(read_settings())
+    accepted = read_lock()
+    breaking, new = broken(accepted, catalog), added(accepted, catalog)
+    if accept:
+        write_lock(contracts_of(catalog))
+        typer.echo("\n".join([*breaking, *new]) or "Nothing to accept.")
+        return
+    for each in breaking:
+        typer.echo(f"{each} Give the model a version, or accept it: upshot contracts --accept")
+    for each in new:
+        typer.echo(f"{each} Accept it: upshot contracts --accept")
+    if breaking:
+        raise typer.Exit(1)
+    typer.echo("Every contract holds.")
 
 
 @app.command()

@@ -5,8 +5,10 @@ from http import HTTPStatus
 from typing import Any, get_args
 
 import msgspec
+from litestar import Request, Router
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import (
     Components,
     Example,
@@ -21,6 +23,7 @@ from litestar.openapi.spec import (
 from litestar.openapi.spec.enums import OpenAPIType
 
 from ingest import __version__
+from ingest.mart_document import ACCOUNT_PARAMETER, with_marts
 from ingest.problems import MEDIA_TYPE, ProblemDetails
 from ingest.schema import (
     AccountBody,
@@ -38,10 +41,12 @@ DESCRIPTIONS = {
     200: "Done",
     201: "Created",
     204: "Done; there is nothing to say",
+    304: "What you have is still true",
     400: "Unparseable, or not in a state for this",
     401: "No or bad token",
     403: "The role or the user may not do this",
     404: "Absent, or another account's",
+    406: "None of the media types in Accept is made here",
     409: "It conflicts with what is there",
     413: "Too large",
     415: "Not a content type that is read here",
@@ -103,14 +108,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
 }
 """A body of each kind, to be sent as it stands."""
-
-ACCOUNT_PARAMETER = {
-    "name": "account_id",
-    "in": "query",
-    "required": False,
-    "description": "Act in this account; only a super_admin may name another than their own.",
-    "schema": {"type": "string", "format": "uuid"},
-}
 
 
 def problems(*statuses: int, takes_body: bool = False) -> dict[int, ResponseSpec]:
@@ -217,7 +214,28 @@ def _add_examples(operation: dict[str, Any]) -> None:
             content["examples"] = {"as it stands": {"value": EXAMPLES[name]}}
 
 
+class WithMarts(OpenAPIRenderPlugin):
+    """Renders as another one does, with the marts that are served at that moment."""
+
+    def __init__(self, plugin: OpenAPIRenderPlugin) -> None:
+        super().__init__(path=plugin.paths, media_type=plugin.media_type)
+        self._plugin = plugin
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        document = with_marts(openapi_schema, request.app.state.served.known)
+        return self._plugin.render(request, document)
+
+    def receive_router(self, router: Router) -> None:
+        self._plugin.receive_router(router)
+
+
 class DocumentConfig(OpenAPIConfig):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        wrapped = {id(plugin): WithMarts(plugin) for plugin in self.render_plugins}
+        self.render_plugins = list(wrapped.values())
+        self.default_plugin = wrapped.get(id(self.default_plugin))
+
     def to_openapi_schema(self) -> OpenAPI:
         plain = super().to_openapi_schema()
         return Document(**{field.name: getattr(plain, field.name) for field in fields(plain)})

@@ -154,12 +154,28 @@ class AccountNotFound(Problem):
     title = "Account not found"
 
 
+class MartNotFound(Problem):
+    """No mart of that name is served. `GET /marts` lists those that are, and why others are not."""
+
+    status = 404
+    code = "mart_not_found"
+    title = "Mart not found"
+
+
 class MethodNotAllowed(Problem):
     """The address exists, but not for this method."""
 
     status = 405
     code = "method_not_allowed"
     title = "Method not allowed"
+
+
+class NotAcceptable(Problem):
+    """None of the media types in `Accept` is made here."""
+
+    status = 406
+    code = "not_acceptable"
+    title = "Not acceptable"
 
 
 class AlreadyRated(Problem):
@@ -305,6 +321,7 @@ BY_STATUS: dict[int, type[Problem]] = {
     403: Forbidden,
     404: NotFound,
     405: MethodNotAllowed,
+    406: NotAcceptable,
     413: TooLarge,
     415: UnsupportedMediaType,
 }

@@ -53,6 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     quota_events: int
     quota_seconds: int
     stop_notice_seconds: int
+    stream_seconds: int
     database_volumes: tuple[Path, ...]
     min_free_bytes: int
 
@@ -109,6 +110,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         quota_events=quota_events,
         quota_seconds=_number(environ, "UPSHOT_QUOTA_SECONDS", 60, highest=86_400),
         stop_notice_seconds=_number(environ, "UPSHOT_STOP_NOTICE_SECONDS", 1, highest=600),
+        stream_seconds=_number(environ, "UPSHOT_STREAM_SECONDS", 300, highest=86_400),
         database_volumes=_read(environ, "UPSHOT_DATABASE_VOLUMES", (), _folders),
         min_free_bytes=_number(environ, "UPSHOT_MIN_FREE_BYTES", 500_000_000, highest=10**15),
     )

@@ -154,6 +154,16 @@ class Database:
             self._time_zones = frozenset(name for (name,) in rows)
         return self._time_zones
 
+    async def served(self) -> list[tuple[str, bool]]:
+        """Return what asks to be served, of all accounts: a definition, and whether it is settled.
+
+        Raises:
+            MartsNotBuilt: the database has no marts yet.
+            Unavailable: the pool is full or the database away.
+        """
+        async with self._connected() as connection:
+            return await (await connection.execute(SQL["read_served"])).fetchall()
+
     async def take_quota(
         self, account_id: UUID, cost: timedelta, window: timedelta
     ) -> tuple[bool, timedelta]:

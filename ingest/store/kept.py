@@ -30,6 +30,35 @@ class Kept:
             self._kept.popitem(last=False)
 
 
+class KeptBytes:
+    """Encoded things with the state that they are of; those used last, up to so many bytes."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[Hashable, tuple[Hashable, Any, int]] = OrderedDict()
+
+    def find(self, key: Hashable, state: Hashable) -> Any:
+        """Return the thing if it is of that state, else nothing."""
+        of, found, _ = self._kept.get(key, (None, None, 0))
+        if found is None or of != state:
+            return None
+        self._kept.move_to_end(key)
+        return found
+
+    def keep(self, key: Hashable, state: Hashable, thing: object, size: int) -> None:
+        """Keep a thing of that many bytes, unless it alone is too large."""
+        _, _, replaced = self._kept.pop(key, (None, None, 0))
+        self._bytes -= replaced
+        if size > self._most:
+            return
+        self._kept[key] = (state, thing, size)
+        self._bytes += size
+        while self._bytes > self._most:
+            _, (_, _, forgotten) = self._kept.popitem(last=False)
+            self._bytes -= forgotten
+
+
 class KeptPending:
     """The pending sessions of the accounts used last: so many, with so many changes in all."""
 

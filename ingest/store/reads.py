@@ -320,14 +320,14 @@ class Reads:
         asked = Asked(account_id, user_id, window, previous)
         before = None
         async with self._database.reading(account_id) as connection:
-            moment = await _moment(connection, account_id)
+            moment = await read_moment(connection, account_id)
             kept = self._kept(asked.answer_key(moment, most), moment, AccountFigures)
             if kept is not None:
                 return kept
             found = None if previous else await self._by_what_is_kept(connection, asked, moment)
             if found is None:
                 async with self._database.snapshot(connection):
-                    moment = await _moment(connection, account_id)
+                    moment = await read_moment(connection, account_id)
                     found = await self._by_what_is_stored(connection, asked, moment)
                     if previous:
                         before = await _previous(
@@ -394,7 +394,7 @@ class Reads:
         )
         if is_too_much:
             pending.spent += moment.stored_sessions
-            return await _summed_up(connection, asked.account_id, moment, from_raw=True), totals
+            return await summed_up(connection, asked.account_id, moment, from_raw=True), totals
         if not await self._catch_up(connection, asked, moment, pending):
             # Others meanwhile learned of changes that this snapshot does not have.
             pending = Pending(moment.version)
@@ -443,12 +443,12 @@ class Reads:
         asked = Asked(account_id, flow_id, window, previous)
         before = None
         async with self._database.reading(account_id) as connection:
-            moment = await _moment(connection, account_id)
+            moment = await read_moment(connection, account_id)
             key = ("read_flow", asked.answer_key(moment, most), viewer)
             if (kept := self._kept(key, moment, FlowFigures)) is not None:
                 return kept
             async with self._database.snapshot(connection):
-                moment = await _moment(connection, account_id)
+                moment = await read_moment(connection, account_id)
                 days = window(moment.today)
                 from_raw = moment.is_too_much_for(Pending(moment.version))
                 durations = cover(*days, FLOW_DURATION_SPANS)
@@ -460,7 +460,7 @@ class Reads:
                 figures = await _figures(
                     connection, "read_flow", scope | more, days, FlowFigures, from_raw=from_raw
                 )
-                moment = await _summed_up(connection, account_id, moment, from_raw=from_raw)
+                moment = await summed_up(connection, account_id, moment, from_raw=from_raw)
                 if previous:
                     before = await _previous(connection, "flow", scope, days)
         key = ("read_flow", asked.answer_key(moment, most), viewer)
@@ -474,7 +474,7 @@ async def _previous(
     return await _row(connection, f"read_previous_of_{scope}", who, PreviousRow)
 
 
-async def _moment(connection: Connection, account_id: UUID) -> Moment:
+async def read_moment(connection: Connection, account_id: UUID) -> Moment:
     parameters = {
         "account_id": account_id,
         "most_changes": MOST_CHANGES,
@@ -483,7 +483,7 @@ async def _moment(connection: Connection, account_id: UUID) -> Moment:
     return await _row(connection, "read_moment", parameters, Moment)
 
 
-async def _summed_up(
+async def summed_up(
     connection: Connection, account_id: UUID, moment: Moment, *, from_raw: bool
 ) -> Moment:
     """Return the moment with what there is to say of the whole log, of which it saw a part."""

@@ -75,6 +75,14 @@ create table if not exists live.figures (
     description text not null
 );
 
+-- One row per model that asks to be served: what its YAML says, as built.
+-- is_settled: an answer stays true until the account changes or its day ends.
+create table if not exists live.served (
+    model text primary key,
+    definition jsonb not null,
+    is_settled boolean not null
+);
+
 {{ lock_out_readers([{'schema': 'live', 'model': 'pending_sessions'}]) }}
 
 -- The pending sessions: what the change log names and no refresh has taken.

@@ -40,6 +40,7 @@ ROLES = {
     "Directory": "service",
     "Analytics": "team_admin",
     "Comments": "team_admin",
+    "Marts": "team_admin",
 }
 """Who mostly asks, where it is not the engineer."""
 
@@ -58,6 +59,9 @@ UNSAYABLE = (
     "The window ends before it begins.",
     "A window has at most 1100 days.",
     "The cursor is none that this list has given.",
+    "This is no cursor of this query: its mart, filters, order and account.",
+    "A column is named twice.",
+    "All rows come as ndjson, csv, parquet or arrow; JSON has pages.",
 )
 """The rules that a schema has no words for: only for them is a valid request refused."""
 

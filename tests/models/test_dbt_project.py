@@ -33,6 +33,9 @@ READERS = {
     "flow_analytics": ("read_moment", "read_pending", "read_flow", "read_previous_of_flow"),
 }
 
+READS_WHAT_IS_SERVED = "read_served"
+"""By it the API knows the marts whose rows it reads: they are an exposure, too."""
+
 
 def dbt(*arguments: str, url: str, target: Path) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "UPSHOT_HOME"}
@@ -92,9 +95,20 @@ def test_every_statement_that_reads_marts_belongs_to_a_reader() -> None:
     reading = {
         name for name, text in SQL.items() if re.search(rb"\b(from|join) (marts|live)\.", text)
     }
-    wanted = {name for statements in READERS.values() for name in statements}
+    known = {name for statements in READERS.values() for name in statements}
     # What the figures are is no model's: dbt writes it down at the end of a run.
-    assert reading == wanted | {"read_figures"}
+    assert reading == known | {READS_WHAT_IS_SERVED, "read_figures"}
+
+
+def test_the_served_marts_are_an_exposure(manifest: dict[str, Any]) -> None:
+    declared = set(manifest["exposures"]["exposure.upshot.marts_api"]["depends_on"]["nodes"])
+    serving = {
+        name
+        for name, node in manifest["nodes"].items()
+        if node["resource_type"] == "model" and node["config"]["meta"].get("serve") is True
+    }
+    assert serving == declared
+    assert serving
 
 
 def test_every_mart_has_a_contract_and_says_its_grain(manifest: dict[str, Any]) -> None:

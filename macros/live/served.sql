@@ -1,0 +1,158 @@
+{#
+    Tells the API what it may serve: what the YAML says of every model with
+    `meta: {serve: true}`, as it was built. The API judges it, and serves it or
+    says why not; see ingest/catalog.py.
+
+    It travels through the database, so every API process, on whatever machine,
+    sees what was built and not what its own files say. A model that failed in
+    this run keeps its entry, as its old definition is what is read; one that is
+    gone, or does not ask to be served any more, loses it.
+#}
+{% macro publish_served(results) -%}
+    {%- if execute and flags.WHICH in ['run', 'build'] -%}
+        {%- set succeeded = [] -%}
+        {%- set replaced = [] -%}
+        {%- for result in results if result.status == 'success' -%}
+            {%- do succeeded.append(result.node.unique_id) -%}
+            {%- if result.node.resource_type == 'model'
+                and result.node.config.materialized == 'view'
+                and result.message != 'UNCHANGED VIEW' -%}
+                {%- do replaced.append(result.node.unique_id) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- set asking = [] -%}
+        {%- set entries = [] -%}
+        {%- for node in graph.nodes.values()
+            if node.resource_type == 'model'
+            and node.config.meta.get('serve') is true -%}
+            {%- do asking.append(quoted(node.unique_id)) -%}
+            {%- if node.unique_id in succeeded -%}
+                {%- do entries.append(
+                    '(' ~ quoted(node.unique_id) ~ ', '
+                    ~ quoted(tojson(served_definition(node))) ~ ', '
+                    ~ moves_only_with_changes_and_days(node) ~ ')'
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- do run_query(served_script(asking, entries, replaced)) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#
+    An answer is kept for as long as the account's version stays, and a view
+    that was replaced may answer otherwise: no version stays then. A live model
+    that was rebuilt has seen to that.
+#}
+{% macro served_script(asking, entries, replaced) -%}
+{{ lock_live() }};
+delete from live.served
+where model <> all(array[{{ asking | join(', ') }}]::text[]);
+{%- if entries %}
+insert into live.served as known (model, definition, is_settled)
+select model, definition::jsonb, is_settled
+from (
+    values
+    {{ entries | join(',\n    ') }}
+) as built (model, definition, is_settled)
+on conflict (model) do update set
+    definition = excluded.definition,
+    is_settled = excluded.is_settled
+where
+    (known.definition, known.is_settled)
+    is distinct from (excluded.definition, excluded.is_settled);
+{%- endif %}
+{%- if replaced %}
+update live.accounts set version = gen_random_uuid();
+{%- endif %}
+commit
+{%- endmacro %}
+
+
+{#
+    What the YAML says of a model; ingest/contracts.py takes the same from
+    dbt's manifest.
+#}
+{% macro served_definition(node) -%}
+    {%- set columns = [] -%}
+    {%- for column in node.columns.values() -%}
+        {%- do columns.append({
+            'name': column.name,
+            'data_type': column.data_type,
+            'description': column.description,
+            'tags': column.tags,
+            'unit': column.config.meta.get('unit'),
+            'constraints': column.constraints | map(attribute='type') | list,
+        }) -%}
+    {%- endfor -%}
+    {%- set constraints = [] -%}
+    {%- for constraint in node.constraints -%}
+        {%- do constraints.append({
+            'type': constraint.type, 'columns': constraint.columns,
+        }) -%}
+    {%- endfor -%}
+    {%- set tests = [] -%}
+    {%- for test in graph.nodes.values()
+        if test.resource_type == 'test'
+        and test.attached_node == node.unique_id
+        and test.test_metadata.name in ['unique', 'not_null', 'unique_combination'] -%}
+        {%- do tests.append({
+            'name': test.test_metadata.name,
+            'columns': test.test_metadata.kwargs.get('columns')
+                or [test.column_name],
+        }) -%}
+    {%- endfor -%}
+    {{ return({
+        'name': node.name,
+        'version': node.version,
+        'latest_version': node.latest_version,
+        'schema': node.schema,
+        'identifier': node.alias,
+        'description': node.description,
+        'has_contract': node.contract.enforced,
+        'tags': node.tags,
+        'columns': columns,
+        'constraints': constraints,
+        'tests': tests,
+    }) }}
+{%- endmacro %}
+
+
+{#
+    Whether the rows of an account stay as they are until something is written
+    in it, or its day ends: so that an answer may be kept until then. Views and
+    live models do unless their SQL looks at the clock; one that does so only
+    to know the account's day says `meta: {clock: day}`. A table is made anew
+    by a run, which nothing in the account tells.
+#}
+{% macro moves_only_with_changes_and_days(node) -%}
+    {%- set upstream = [node] -%}
+    {%- set others = [] -%}
+    {%- for each in upstream -%}
+        {%- set looks_at_the_clock = modules.re.search(
+            '\\b(now|clock_timestamp|statement_timestamp|transaction_timestamp'
+            '|timeofday|random|gen_random_uuid)\\s*\\('
+            '|\\b(current_(date|time|timestamp)|local(time|timestamp))\\b',
+            each.raw_code | lower
+        ) is not none and each.config.meta.get('clock') != 'day' -%}
+        {%- if each.config.materialized not in ['live', 'view']
+            or looks_at_the_clock -%}
+            {%- do others.append(each.unique_id) -%}
+        {%- endif -%}
+        {%- for parent_id in each.depends_on.nodes -%}
+            {%- set parent = graph.nodes.get(parent_id)
+                or graph.sources.get(parent_id) -%}
+            {%- if parent is none -%}
+                {%- do others.append(parent_id) -%}
+            {%- elif parent.resource_type == 'model' -%}
+                {%- if parent not in upstream -%}
+                    {%- do upstream.append(parent) -%}
+                {%- endif -%}
+            {%- elif parent.resource_type != 'source'
+                or parent.schema not in ['raw', 'live'] -%}
+                {%- do others.append(parent_id) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return('false' if others else 'true') }}
+{%- endmacro %}
