@@ -1,9 +1,9 @@
 """The figures of a team, an engineer and a flow, in the shapes of the first front end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from operator import attrgetter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, Request, Response, get
@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.middleware import DefineMiddleware
 from litestar.middleware.compression import CompressionMiddleware
 from litestar.params import FromPath, QueryParameter
-from msgspec import Struct, convert
+from msgspec import convert
 from msgspec.structs import asdict
 
 from ingest.audit import PERSONAL, note_reading
@@ -21,29 +21,14 @@ from ingest.figure_answers import answer
 from ingest.figures import Figures, difference, minutes_percentile
 from ingest.openapi import problems
 from ingest.privacy import Viewer
-from ingest.problems import FlowNotFound, invalid
+from ingest.problems import FlowNotFound
 from ingest.schema import Out
 from ingest.store.corrections import AccountFigures, DayRow, FlowRow
 from ingest.store.reads import FlowFigures, Found, Moment, PreviousRow, Reads
+from ingest.windows import Asked, Window, asked_window
 
-Period = Literal["7d", "30d", "90d"]
-LONGEST_WINDOW = 1_100
 TOP = 10
 
-AskedPeriod = Annotated[
-    Period | None,
-    QueryParameter(
-        description="That many days ending today, today included. 30d when no window is given."
-    ),
-]
-AskedFrom = Annotated[
-    date | None,
-    QueryParameter(name="from", description="First day, in the account's time zone."),
-]
-AskedTo = Annotated[
-    date | None,
-    QueryParameter(name="to", description="Last day, in the account's time zone; included."),
-]
 AskedEngineer = Annotated[
     UUID | None, QueryParameter(description="Count this engineer's sessions only.")
 ]
@@ -58,14 +43,6 @@ AskedPrevious = Annotated[
 ]
 COMPRESSED = CompressionConfig(backend="gzip", minimum_size=1_000, gzip_compress_level=4)
 ApiRequest = Request[Identity, None, Any]
-
-
-class Window(Out, rename={"day_from": "from", "day_to": "to"}, frozen=True):
-    """Both days are in it."""
-
-    day_from: date
-    day_to: date
-    period: Period | None
 
 
 class Meta(Out, frozen=True):
@@ -256,57 +233,6 @@ class FlowFiguresOut(Out, frozen=True):
 
 class FlowAnalytics(FlowFiguresOut, frozen=True):
     meta: Meta
-
-
-class Asked(Struct, frozen=True, kw_only=True):
-    """The window as the request names it."""
-
-    period: Period | None
-    day_from: date | None
-    day_to: date | None
-
-    def days(self, today: date) -> tuple[date, date]:
-        """Return the first and the last of the days it means today; see `resolve`."""
-        window = self.resolve(today)
-        return window.day_from, window.day_to
-
-    def comparing(self, previous: bool) -> Callable[[date], tuple[date, date]]:
-        """Return `days`; with the window before, it has to be one that there is."""
-        return self._days_after_others if previous else self.days
-
-    def _days_after_others(self, today: date) -> tuple[date, date]:
-        day_from, day_to = self.days(today)
-        if day_from.toordinal() <= (day_to - day_from).days + 1:
-            raise invalid("/previous", "The calendar has no window before this one.")
-        return day_from, day_to
-
-    def resolve(self, today: date) -> Window:
-        """Return the days it means today.
-
-        Raises:
-            Invalid: it names a period and days, half a window, or one that is too long.
-
-        """
-        if self.day_from is None and self.day_to is None:
-            period = self.period or "30d"
-            days = int(period.removesuffix("d"))
-            return Window(day_from=today - timedelta(days=days - 1), day_to=today, period=period)
-        if self.period is not None:
-            raise invalid("/period", "Give a period, or from and to, not both.")
-        if self.day_from is None or self.day_to is None:
-            missing = "/from" if self.day_from is None else "/to"
-            raise invalid(missing, "A window needs both from and to.")
-        if self.day_to < self.day_from:
-            raise invalid("/to", "The window ends before it begins.")
-        if (self.day_to - self.day_from).days >= LONGEST_WINDOW:
-            raise invalid("/to", f"A window has at most {LONGEST_WINDOW} days.")
-        return Window(day_from=self.day_from, day_to=self.day_to, period=None)
-
-
-async def asked_window(
-    period: AskedPeriod = None, from_: AskedFrom = None, to: AskedTo = None
-) -> Asked:
-    return Asked(period=period, day_from=from_, day_to=to)
 
 
 class AnalyticsController(Controller):

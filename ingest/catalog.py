@@ -6,6 +6,7 @@ A model asks to be served by `meta: {serve: true}`. One that cannot be is refuse
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -13,7 +14,11 @@ from msgspec import Struct
 from ingest.column_types import ColumnType, column_type
 
 ACCOUNT = "account_id"
-PARAMETERS = ("columns", "order_by", "limit", "cursor", "total", "format", ACCOUNT)
+PARAMETERS = (
+    *("columns", "order_by", "limit", "cursor", "total", "format"),
+    *("from", "to"),
+    ACCOUNT,
+)
 """What else a query may say; no column can have such a name."""
 PII = "pii"
 
@@ -106,6 +111,10 @@ class Column(Struct, frozen=True):
     is_nullable: bool
 
 
+StaysFor = Literal["day", "minute"] | None
+"""Until the account's day ends, or the minute; or not at all."""
+
+
 class Mart(Struct, frozen=True):
     """A mart that is served. Its rows are those of one account: that column is not shown."""
 
@@ -116,14 +125,20 @@ class Mart(Struct, frozen=True):
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     """Tells the rows of an account apart; empty where it has one."""
-    is_settled: bool
-    """Whether an answer stays true until the account changes or its day ends."""
+    stays_for: StaysFor
+    """How long an answer stays true while the account does not change."""
 
     @property
     def grain(self) -> str | None:
         """The sentence that says what a row is."""
         sentences = re.split(r"(?<=\.)\s+", self.description)
         return next((each for each in sentences if each.startswith("One row per ")), None)
+
+    @property
+    def has_periods(self) -> bool:
+        """Whether its rows are of periods, so that any window can be asked for."""
+        period = self.by_name.get("period")
+        return period is not None and period.type.is_text
 
     @property
     def by_name(self) -> dict[str, Column]:
@@ -150,7 +165,7 @@ class Entry(Struct, frozen=True):
     """What a model asks to be served as, as it was built."""
 
     definition: Definition
-    is_settled: bool
+    stays_for: StaysFor
 
 
 class Catalog(Struct, frozen=True):
@@ -207,7 +222,7 @@ def judge(name: str, entry: Entry) -> Mart | Refusal:
             if column.name != ACCOUNT and kind is not None
         ),
         key=tuple(each for each in key or () if each != ACCOUNT),
-        is_settled=entry.is_settled,
+        stays_for=entry.stays_for,
     )
 
 

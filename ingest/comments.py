@@ -9,7 +9,6 @@ from litestar import Controller, Request, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from ingest.analytics import Asked, AskedFrom, AskedTo, Period, Window, asked_window
 from ingest.audit import PERSONAL, note_reading
 from ingest.auth import Identity
 from ingest.lists import ListMeta, list_meta
@@ -31,6 +30,7 @@ from ingest.problems import Forbidden, invalid
 from ingest.schema import Comment, Id, Name, Out, Stars
 from ingest.store.comment_lists import CommentFilters, CommentRow, list_comments
 from ingest.store.database import Database
+from ingest.windows import Asked, AskedFrom, AskedTo, Period, Window, asked_window
 
 AskedPeriod = Annotated[
     Period | None,

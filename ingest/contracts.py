@@ -33,7 +33,7 @@ def catalog_of(manifest: Mapping[str, Any]) -> Catalog:
     """Return what a manifest says is served."""
     return Catalog.of(
         # Whether answers may be kept is no part of a contract.
-        Entry(definition, is_settled=False)
+        Entry(definition, stays_for=None)
         for definition in definitions_in(manifest)
     )
 

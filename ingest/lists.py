@@ -2,9 +2,9 @@
 
 from datetime import date, datetime
 
-from ingest.analytics import Window
 from ingest.schema import Out
 from ingest.store.calendar import Calendar
+from ingest.windows import Window
 
 
 class ListMeta(Out, frozen=True):

@@ -65,9 +65,11 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     def state(self, moment: Moment) -> Any:
         """Return what tells two answers apart; nothing where nothing does."""
-        if not (moment.is_told_apart and self.query.mart.is_settled):
+        stays_for = self.query.mart.stays_for
+        if not moment.is_told_apart or stays_for is None:
             return None
-        return moment.state, moment.today, self.catalog.fingerprint
+        until = moment.minute if stays_for == "minute" else moment.today
+        return moment.state, until, self.catalog.fingerprint
 
     def etag(self, moment: Moment) -> str | None:
         state = self.state(moment)

@@ -79,7 +79,12 @@ def _operation(mart: Mart) -> dict[str, Any]:
         "operationId": f"read_{mart.name}",
         "description": mart.description,
         "deprecated": False,
-        "parameters": [*filters, *_parameters(mart.by_name), ACCOUNT_PARAMETER],
+        "parameters": [
+            *filters,
+            *(_window() if mart.has_periods else []),
+            *_parameters(mart.by_name),
+            ACCOUNT_PARAMETER,
+        ],
         "responses": _responses({"$ref": _REF.format(name=_row_name(mart))}),
     }
 
@@ -125,6 +130,19 @@ def _filters(mart: Mart, column: Column) -> Iterable[dict[str, Any]]:
             "description": f"{said} {column.description}",
             "schema": asked,
         }
+
+
+def _window() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": f"{said} day of the rows' window, instead of a period; both or neither.",
+            "schema": {"type": "string", "format": "date"},
+        }
+        for name, said in (("from", "First"), ("to", "Last"))
+    ]
 
 
 def _parameters(columns: Iterable[str] | None) -> list[dict[str, Any]]:

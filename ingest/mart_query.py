@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from msgspec import Struct
 
 from ingest.catalog import ACCOUNT, Column, Mart
 from ingest.problems import FieldProblem, Invalid, invalid
+from ingest.windows import has_window_before, named_window
 
 DEFAULT_LIMIT = 1_000
 LARGEST_LIMIT = 10_000
@@ -20,7 +22,7 @@ ALL = "all"
 LONGEST_CURSOR = 8_000
 MOST_VALUES = 200
 """In one request, of all filters together."""
-ONCE = ("columns", "order_by", "limit", "cursor", "total", "format")
+ONCE = ("columns", "order_by", "limit", "cursor", "total", "format", "from", "to")
 """What a query may say once, beside its filters."""
 
 Operator = Literal["any", "from", "to"]
@@ -52,6 +54,8 @@ class MartQuery(Struct, frozen=True, kw_only=True):
     after: tuple[Any, ...] | None
     """The place in the order after which the page begins; the values of the terms."""
     wants_total: bool
+    window: tuple[date, date] | None = None
+    """The days of the custom period, if it is that one."""
 
     @property
     def identity(self) -> str:
@@ -67,7 +71,7 @@ class MartQuery(Struct, frozen=True, kw_only=True):
 
     @property
     def _rows_in_order(self) -> str:
-        return _digest(self.mart.name, self.filters, self.order)
+        return _digest(self.mart.name, self.filters, self.order, self.window)
 
     def cursor_after(self, account_id: UUID, values: Sequence[Any]) -> str:
         """Return the cursor of the page after the row that has these values of the order."""
@@ -113,6 +117,9 @@ def read_query(mart: Mart, account_id: UUID, parameters: MultiDict[Any]) -> Mart
         raise invalid("", f"A query has at most {MOST_VALUES} values to filter by.")
     if faults:
         raise Invalid(faults[0].detail, *faults)
+    window = _window(mart, parameters)
+    if window is not None:
+        filters.append(Filter("period", "any", ("custom",)))
     query = MartQuery(
         mart=mart,
         columns=_columns(mart, parameters.get("columns")),
@@ -121,6 +128,7 @@ def read_query(mart: Mart, account_id: UUID, parameters: MultiDict[Any]) -> Mart
         limit=_limit(parameters.get("limit")),
         after=None,
         wants_total=_total(parameters.get("total")),
+        window=window,
     )
     cursor = parameters.get("cursor")
     if cursor is None:
@@ -143,6 +151,27 @@ def _filter(column: Column, operator: Operator, texts: list[str]) -> Filter:
     if operator != "any" and len(texts) > 1:
         raise ValueError("This may be given once.")
     return Filter(column.name, operator, tuple(column.type.read(each) for each in texts))
+
+
+def _window(mart: Mart, parameters: MultiDict[Any]) -> tuple[date, date] | None:
+    """Return the days of the window that is asked for instead of a period."""
+    days: dict[str, date] = {}
+    for name in ("from", "to"):
+        if (text := parameters.get(name)) is not None:
+            if not mart.has_periods:
+                raise invalid(f"/{name}", "This mart has no periods.")
+            try:
+                days[name] = msgspec.convert(text, date)
+            except (msgspec.ValidationError, ValueError):
+                raise invalid(f"/{name}", "This has to be a date, such as 2026-03-01.") from None
+    if not days:
+        return None
+    if "period" in parameters:
+        raise invalid("/period", "Give a period, or from and to, not both.")
+    window = named_window(days.get("from"), days.get("to"))
+    if not has_window_before(*window):
+        raise invalid("/from", "The calendar has no window before this one.")
+    return window
 
 
 def _names(text: str, parameter: str, mart: Mart, *, signs: str = "") -> list[str]:

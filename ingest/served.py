@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
-from ingest.catalog import Catalog, Definition, Entry, Mart
+from ingest.catalog import Catalog, Definition, Entry, Mart, StaysFor
 from ingest.problems import MartNotFound, MartsNotBuilt, Problem
 from ingest.store.database import Database
 
@@ -98,12 +98,12 @@ class Served:
                     logger.warning("The mart %s is not served. %s", refusal.name, refusal.reason)
 
 
-def _entries(rows: Iterable[tuple[str, bool]]) -> list[Entry]:
+def _entries(rows: Iterable[tuple[str, StaysFor]]) -> list[Entry]:
     """Read what was built; what another version of the project built is built again soon."""
     found = []
-    for text, is_settled in rows:
+    for text, stays_for in rows:
         try:
-            found.append(Entry(msgspec.json.decode(text, type=Definition), is_settled))
+            found.append(Entry(msgspec.json.decode(text, type=Definition), stays_for))
         except msgspec.ValidationError as error:
             logger.warning("A mart is not served: another version of Upshot built it. %s", error)
     return found

@@ -9,7 +9,6 @@ from litestar import Controller, Request, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from ingest.analytics import LONGEST_WINDOW, Asked, Window, asked_window
 from ingest.audit import PERSONAL, note_reading
 from ingest.auth import Identity
 from ingest.figures import in_minutes
@@ -30,6 +29,7 @@ from ingest.problems import Forbidden, invalid
 from ingest.schema import Comment, Id, Name, Out, Outcome, Stars
 from ingest.store.database import Database
 from ingest.store.session_lists import SessionFilters, SessionRow, list_sessions
+from ingest.windows import LONGEST_WINDOW, Asked, Window, asked_window
 
 YesOrNo = Literal["true", "false"]
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def _plain(table: Any) -> Rows:
 def _as_json(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat().replace("+00:00", "Z")
-    return value
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def from_csv(content: bytes, like: Rows) -> Rows:

@@ -33,7 +33,7 @@ select
             and engineers.part = 'previous'
             and engineers.sessions > 0
     ) as active_engineers
-from marts.periods
+from marts.compared_periods as periods
 left join marts.account_summaries as summaries
     on
         summaries.account_id = %(account_id)s

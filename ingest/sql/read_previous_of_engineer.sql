@@ -25,7 +25,7 @@ select
     summaries.avg_csat::double precision as avg_csat,
     summaries.csat_percent::double precision as csat_percent,
     case when summaries.sessions > 0 then 1 else 0 end as active_engineers
-from marts.periods
+from marts.compared_periods as periods
 left join marts.engineer_summaries as summaries
     on
         summaries.account_id = %(account_id)s

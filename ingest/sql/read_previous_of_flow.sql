@@ -25,7 +25,7 @@ select
     summaries.avg_csat::double precision as avg_csat,
     summaries.csat_percent::double precision as csat_percent,
     null::bigint as active_engineers
-from marts.periods
+from marts.compared_periods as periods
 left join marts.flow_summaries as summaries
     on
         summaries.account_id = %(account_id)s

@@ -1,6 +1,6 @@
 -- What asks to be served, as it was built.
 select
     definition::text,
-    is_settled
+    stays_for
 from live.served
 order by model

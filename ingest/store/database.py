@@ -154,8 +154,8 @@ class Database:
             self._time_zones = frozenset(name for (name,) in rows)
         return self._time_zones
 
-    async def served(self) -> list[tuple[str, bool]]:
-        """Return what asks to be served, of all accounts: a definition, and whether it is settled.
+    async def served(self) -> list[tuple[str, Any]]:
+        """Return what asks to be served, of all accounts: a definition, and how long rows stay.
 
         Raises:
             MartsNotBuilt: the database has no marts yet.

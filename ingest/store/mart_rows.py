@@ -35,7 +35,7 @@ async def read_page(connection: Connection, account_id: UUID, query: MartQuery) 
         Unavailable: it took too long, or the mart is being replaced.
     """
     shown, limit = len(query.columns), query.limit or 0
-    async with _prepared(connection), connection.cursor(binary=True) as cursor:
+    async with _prepared(connection, query), connection.cursor(binary=True) as cursor:
         # One more than asked for, to know whether there is one.
         statement, values = rows_statement(account_id, query, most=limit + 1)
         await cursor.execute(statement, values, prepare=False)
@@ -55,7 +55,7 @@ async def read_total(connection: Connection, account_id: UUID, query: MartQuery)
     statement = sql.SQL("select count(*) from {} where {}").format(
         _relation(query), _all_of(_conditions(query, values))
     )
-    async with _prepared(connection):
+    async with _prepared(connection, query):
         row = await (await connection.execute(statement, values, prepare=False)).fetchone()
     return int(row[0]) if row else 0
 
@@ -70,7 +70,7 @@ async def read_in_batches(
     """
     statement, values = rows_statement(account_id, query, most=None)
     async with (
-        _prepared(connection),
+        _prepared(connection, query),
         connection.cursor("mart_rows", binary=True) as cursor,
     ):
         await cursor.execute(statement, values)
@@ -108,10 +108,14 @@ def rows_statement(
 
 
 @asynccontextmanager
-async def _prepared(connection: Connection) -> AsyncIterator[None]:
+async def _prepared(connection: Connection, query: MartQuery) -> AsyncIterator[None]:
     """Plan for what is asked; a look-up's settings are for plans that are made once."""
     try:
         await connection.execute(SQL["plan_for_rows"])
+        if query.window is not None:
+            day_from, day_to = query.window
+            days = {"day_from": day_from, "day_to": day_to}
+            await connection.execute(SQL["set_window"], days)
         yield
     except errors.QueryCanceled:
         raise Unavailable("This takes too long: filter it, or stream all of it.") from None

@@ -80,6 +80,11 @@ class Moment(Struct, frozen=True, kw_only=True):
     """Whether the figures were computed from raw, as correcting takes longer."""
 
     @property
+    def minute(self) -> datetime:
+        """When it began: the window before may end with it."""
+        return self.as_of.replace(second=0, microsecond=0)
+
+    @property
     def state(self) -> tuple[UUID | None, int]:
         """What tells two states of the account apart, if `is_told_apart`.
 
@@ -151,11 +156,11 @@ class Asked(Struct, frozen=True):
         return self.account_id, self.user_id, self.days(moment)
 
     def answer_key(self, moment: Moment, most: int) -> Hashable:
-        return *cast("tuple[Hashable, ...]", self.key(moment)), most, self._until(moment)
-
-    def _until(self, moment: Moment) -> datetime | None:
-        """Return the minute, by which the window before may end."""
-        return moment.as_of.replace(second=0, microsecond=0) if self.previous else None
+        return (
+            *cast("tuple[Hashable, ...]", self.key(moment)),
+            most,
+            moment.minute if self.previous else None,
+        )
 
 
 class Stored(Struct, frozen=True):

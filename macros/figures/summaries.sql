@@ -17,7 +17,7 @@ with windows as (
         parts.day_from,
         parts.day_to,
         parts.until
-    from {{ ref('periods') }} as periods
+    from {{ ref('compared_periods') }} as periods
     cross join lateral (
         values
         ('current', periods.day_from, periods.day_to, null::time),

@@ -76,11 +76,12 @@ create table if not exists live.figures (
 );
 
 -- One row per model that asks to be served: what its YAML says, as built.
--- is_settled: an answer stays true until the account changes or its day ends.
+-- stays_for: how long an answer stays true while the account does not change:
+-- the day or the minute; null for no time.
 create table if not exists live.served (
     model text primary key,
     definition jsonb not null,
-    is_settled boolean not null
+    stays_for text
 );
 
 {{ lock_out_readers([{'schema': 'live', 'model': 'pending_sessions'}]) }}

@@ -30,7 +30,7 @@
                 {%- do entries.append(
                     '(' ~ quoted(node.unique_id) ~ ', '
                     ~ quoted(tojson(served_definition(node))) ~ ', '
-                    ~ moves_only_with_changes_and_days(node) ~ ')'
+                    ~ stays_for(node) ~ ')'
                 ) -%}
             {%- endif -%}
         {%- endfor -%}
@@ -49,18 +49,18 @@
 delete from live.served
 where model <> all(array[{{ asking | join(', ') }}]::text[]);
 {%- if entries %}
-insert into live.served as known (model, definition, is_settled)
-select model, definition::jsonb, is_settled
+insert into live.served as known (model, definition, stays_for)
+select model, definition::jsonb, stays_for::text
 from (
     values
     {{ entries | join(',\n    ') }}
-) as built (model, definition, is_settled)
+) as built (model, definition, stays_for)
 on conflict (model) do update set
     definition = excluded.definition,
-    is_settled = excluded.is_settled
+    stays_for = excluded.stays_for
 where
-    (known.definition, known.is_settled)
-    is distinct from (excluded.definition, excluded.is_settled);
+    (known.definition, known.stays_for)
+    is distinct from (excluded.definition, excluded.stays_for);
 {%- endif %}
 {%- if replaced %}
 update live.accounts set version = gen_random_uuid();
@@ -119,40 +119,45 @@ commit
 
 
 {#
-    Whether the rows of an account stay as they are until something is written
-    in it, or its day ends: so that an answer may be kept until then. Views and
-    live models do unless their SQL looks at the clock; one that does so only
-    to know the account's day says `meta: {clock: day}`. A table is made anew
-    by a run, which nothing in the account tells.
+    For how long the rows of an account stay as they are while nothing is
+    written in it, so that an answer may be kept: until its day ends ('day'),
+    until the minute does ('minute'), or not at all (null). Views and live
+    models stay unless their SQL looks at the clock; one that does so only to
+    know the account's day, or the minute, says `meta: {clock: day}` or
+    `minute`. A table is made anew by a run, which nothing in the account tells.
 #}
-{% macro moves_only_with_changes_and_days(node) -%}
+{% macro stays_for(node) -%}
     {%- set upstream = [node] -%}
-    {%- set others = [] -%}
+    {%- set clocks = ['day'] -%}
     {%- for each in upstream -%}
         {%- set looks_at_the_clock = modules.re.search(
             '\\b(now|clock_timestamp|statement_timestamp|transaction_timestamp'
             '|timeofday|random|gen_random_uuid)\\s*\\('
             '|\\b(current_(date|time|timestamp)|local(time|timestamp))\\b',
             each.raw_code | lower
-        ) is not none and each.config.meta.get('clock') != 'day' -%}
-        {%- if each.config.materialized not in ['live', 'view']
-            or looks_at_the_clock -%}
-            {%- do others.append(each.unique_id) -%}
+        ) is not none -%}
+        {%- if each.config.materialized not in ['live', 'view'] -%}
+            {%- do clocks.append('none') -%}
+        {%- elif looks_at_the_clock -%}
+            {%- do clocks.append(each.config.meta.get('clock', 'none')) -%}
         {%- endif -%}
         {%- for parent_id in each.depends_on.nodes -%}
             {%- set parent = graph.nodes.get(parent_id)
                 or graph.sources.get(parent_id) -%}
             {%- if parent is none -%}
-                {%- do others.append(parent_id) -%}
+                {%- do clocks.append('none') -%}
             {%- elif parent.resource_type == 'model' -%}
                 {%- if parent not in upstream -%}
                     {%- do upstream.append(parent) -%}
                 {%- endif -%}
             {%- elif parent.resource_type != 'source'
                 or parent.schema not in ['raw', 'live'] -%}
-                {%- do others.append(parent_id) -%}
+                {%- do clocks.append('none') -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endfor -%}
-    {{ return('false' if others else 'true') }}
+    {%- if 'none' in clocks -%}
+        {{ return('null') }}
+    {%- endif -%}
+    {{ return(quoted('minute' if 'minute' in clocks else 'day')) }}
 {%- endmacro %}

@@ -18,10 +18,7 @@ windows as (
             when lengths.days is null
                 then nullif(current_setting('app.day_to', true), '')::date
             else freshness.today
-        end as day_to,
-        freshness.today,
-        date_trunc('minute', now() at time zone freshness.time_zone)::time
-            as time_of_day
+        end as day_to
     from freshness
     cross join (
         values
@@ -32,19 +29,14 @@ windows as (
     ) as lengths (period, days)
 ),
 
--- The window before is as long, and ends at the same point of the day, to the
--- minute: of a period that has today, today minus its length counts up to then.
-compared as (
+named as (
     select
         account_id,
         period,
         day_from,
-        day_to,
-        day_from - (day_to - day_from + 1) as previous_from,
-        least(day_to, today) - (day_to - day_from + 1) as previous_to,
-        case when day_to >= today then time_of_day end as previous_until
+        day_to
     from windows
     where day_from <= day_to
 )
 
-select * from compared
+select * from named

@@ -21,9 +21,11 @@ from ingest.mart_query import LARGEST_LIMIT
 from ingest.refresh import refresh
 
 MARTS = (
-    *("account_days", "account_summaries", "daily_outcomes", "daily_ratings"),
-    *("daily_step_feedback", "daily_step_visits", "data_freshness", "engineer_leaderboard"),
-    *("engineer_rollups", "flow_leaderboard", "flow_rollups", "flow_steps", "flows", "periods"),
+    *("account_days", "account_durations", "account_hours", "account_summaries", "breakdowns"),
+    *("daily_outcomes", "daily_ratings", "daily_step_edges", "daily_step_feedback"),
+    *("daily_step_visits", "data_freshness", "engineer_leaderboard", "engineer_rollups"),
+    *("engineer_summaries", "flow_durations", "flow_leaderboard", "flow_rollups", "flow_steps"),
+    *("flow_summaries", "flows", "periods", "step_edges", "step_summaries"),
 )
 SPOKEN = "2026-03-01T09:30:00Z"
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
@@ -73,6 +75,8 @@ def story(account_id: UUID) -> list[dict[str, Any]]:
         flow, engineer = flows[number % 4], engineers[number % 3]
         add("session.started", at, session_id=session, flow_id=flow, user_id=engineer)
         add("step.visited", at, session_id=session, step_id="ab"[number % 2])
+        if number % 3 == 0:
+            add("step.visited", at - 0.005, session_id=session, step_id="ba"[number % 2])
         if number % 4:
             outcome = ["resolved", "escalated", "workaround"][number % 3]
             add("session.completed", at - 0.01, session_id=session, outcome=outcome)
@@ -252,6 +256,46 @@ def test_meta_says_how_far_the_rows_reach(shop: Api) -> None:
     headers = get(shop, "daily_outcomes", limit=1, format="csv").headers
     assert headers["upshot-data-through"] == meta["data_through"].replace("Z", "+00:00")
     assert headers["upshot-pending"] == str(meta["pending"])
+
+
+# --- windows ---
+
+
+def test_a_window_is_asked_for_instead_of_a_period(shop: Api) -> None:
+    """Today's last week by its days is the period of seven days."""
+    [week] = rows_of(shop, "periods", period="7d")
+    days = {"from": week["day_from"], "to": week["day_to"]}
+    for name in ("account_summaries", "flow_leaderboard", "breakdowns", "step_summaries"):
+        by_period = rows_of(shop, name, period="7d")
+        by_days = rows_of(shop, name, **days)
+        assert by_period == [row | {"period": "7d"} for row in by_days]
+        assert {row["period"] for row in by_days} == {"custom"}
+    assert rows_of(shop, "flow_leaderboard", period="custom") == []
+    assert "custom" not in {row["period"] for row in rows_of(shop, "periods")}
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ({"from": "2026-03-01"}, "/to"),
+        ({"to": "2026-03-01"}, "/from"),
+        ({"from": "2026-03-02", "to": "2026-03-01"}, "/to"),
+        ({"from": "2026-03-02", "to": "soon"}, "/to"),
+        ({"from": "2020-01-01", "to": "2026-03-01"}, "/to"),
+        ({"from": "0001-01-01", "to": "0001-01-01"}, "/from"),
+        ({"from": "2026-03-01", "to": "2026-03-01", "period": "7d"}, "/period"),
+    ],
+)
+def test_a_window_that_means_nothing_is_422(shop: Api, query: dict[str, str], pointer: str) -> None:
+    answer = get(shop, "flow_leaderboard", **query)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_mart_without_periods_has_no_windows(shop: Api) -> None:
+    answer = get(shop, "daily_outcomes", **{"from": "2026-03-01", "to": "2026-03-02"})
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/from"]
 
 
 # --- formats --------------------------------------------------------------------------------------

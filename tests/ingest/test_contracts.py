@@ -42,7 +42,7 @@ def definition(
 
 
 def catalog(*definitions: Definition) -> Catalog:
-    return Catalog.of(Entry(each, is_settled=True) for each in definitions)
+    return Catalog.of(Entry(each, stays_for="day") for each in definitions)
 
 
 ACCEPTED = contracts_of(catalog(definition()))
