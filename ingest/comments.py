@@ -179,7 +179,7 @@ def _starting(asked: Asked, last: Position | None, of: str) -> Callable[[date], 
 
 
 def _window(asked: Asked, first: Position) -> Window | None:
-    if (first.day_from, first.day_to) == (FIRST_DAY, LAST_DAY):
+    if first.is_of_all_time:
         return None
     return Window(day_from=first.day_from, day_to=first.day_to, period=asked.period)
 

@@ -46,6 +46,10 @@ class Position(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     id: UUID
     rating: Annotated[int, Meta(ge=0, le=5)] = 0
 
+    @property
+    def is_of_all_time(self) -> bool:
+        return (self.day_from, self.day_to) == (FIRST_DAY, LAST_DAY)
+
 
 def digest(*asked: object) -> str:
     """Return what tells a list from one that was asked for otherwise."""

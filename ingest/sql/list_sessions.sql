@@ -2,9 +2,8 @@
 -- through, newest first: a page of them, and how many there are if asked for.
 -- What is filtered by is what the figures count.
 --
--- Sessions are read from raw, in the order of their index. What belongs to one
--- is looked up by its key, each by itself: staging, joined, would be read as a
--- whole.
+-- All of it is read from raw: the planner can choose how, which it cannot with
+-- staging, and need not look at what is only counted.
 with found as not materialized (
     select
         sessions.account_id,
@@ -13,8 +12,21 @@ with found as not materialized (
         sessions.user_id,
         sessions.started_at,
         sessions.completed_at,
-        sessions.outcome
+        sessions.outcome,
+        ratings.rating,
+        ratings.occurred_at as rated_at,
+        -- Comments are personal data: they are in no model.
+        case
+            when %(sees_all)s or sessions.user_id = %(own_id)s
+                then ratings.comment
+        end as comment
     from raw.sessions
+    -- A rating that came first waits until its session is over.
+    left join raw.session_ratings as ratings
+        on
+            sessions.account_id = ratings.account_id
+            and sessions.session_id = ratings.session_id
+            and sessions.completed_at is not null
     where
         sessions.account_id = %(account_id)s
         -- For the index, and wider than clocks were ever changed: where they
@@ -58,13 +70,7 @@ with found as not materialized (
         -- 0 stands for none.
         and (
             %(ratings)s::integer[] is null
-            or coalesce((
-                select ratings.rating
-                from staging.stg_raw__session_ratings as ratings
-                where
-                    ratings.account_id = %(account_id)s
-                    and ratings.session_id = sessions.session_id
-            ), 0) = any(%(ratings)s::integer[])
+            or coalesce(ratings.rating, 0) = any(%(ratings)s::integer[])
         )
 ),
 
@@ -96,13 +102,9 @@ shown as (
                 )
             )
         )::bigint as duration_microseconds,
-        ratings.rating,
-        -- Comments are personal data: they are in no model.
-        case
-            when %(sees_all)s or page.user_id = %(own_id)s
-                then given.comment
-        end as comment,
-        ratings.occurred_at as rated_at,
+        page.rating,
+        page.comment,
+        page.rated_at,
         (
             select count(distinct visits.step_id)
             from staging.stg_raw__step_visits as visits
@@ -119,21 +121,6 @@ shown as (
         on
             page.account_id = users.account_id
             and page.user_id = users.user_id
-    left join lateral (
-        select
-            found_ratings.rating,
-            found_ratings.occurred_at
-        from staging.stg_raw__session_ratings as found_ratings
-        where
-            found_ratings.account_id = %(account_id)s
-            and found_ratings.session_id = page.session_id
-        limit 1
-    ) as ratings on true
-    left join raw.session_ratings as given
-        on
-            page.account_id = given.account_id
-            and page.session_id = given.session_id
-            and ratings.rating is not null
     order by page.started_at desc, page.session_id desc
 )
 

@@ -72,9 +72,13 @@ async def list_comments(
                 "time_zone": calendar.time_zone,
                 "day_from": position.day_from,
                 "day_to": position.day_to,
+                "is_of_all_time": position.is_of_all_time,
                 "flow_ids": await open_flows(connection, account_id, viewer, filters.flow_id),
             }
         )
+        # The few of a person or a flow are found by another index than the newest of all.
+        if filters.user_id or filters.flow_id:
+            await connection.execute(SQL["plan_for_everything"])
         found: list[CommentRow] = []
         for some in _parts(filters.rating, position, lowest_first=lowest_first):
             if len(found) < most:

@@ -94,7 +94,9 @@ async def list_sessions(
                 "is_counted": is_counted,
             }
         )
-        if is_counted:
+        # Counting reads all there is, and the few of a person or a flow are found by another index
+        # than the newest of all.
+        if is_counted or filters.user_id or filters.flow_id:
             await connection.execute(SQL["plan_for_everything"])
         cursor = await connection.execute(SQL["list_sessions"], parameters)
         row = await cursor.fetchone()
