@@ -13,6 +13,8 @@ import psycopg
 import pytest
 from conftest import Api, Serve, Upshot, with_changes
 from incident_oracle import Oracle, Window, read_log
+from mart_oracle import expected_marts
+from mart_readers import assert_alike_in_every_format, by_pages, rows_of
 from real_input import ACCOUNT, data_folder, raw_rows
 
 from ingest.refresh import refresh
@@ -149,6 +151,97 @@ def test_the_window_before_is_the_one_that_ends_where_this_begins(
             else:
                 wanted = now["summary"][name] - then["summary"][name]
                 assert difference == pytest.approx(wanted, abs=1e-9)
+
+
+MARTS = (
+    *("account_days", "account_durations", "account_hours", "account_summaries", "breakdowns"),
+    *("daily_outcomes", "daily_ratings", "daily_step_edges", "daily_step_feedback"),
+    *("daily_step_visits", "data_freshness", "engineer_leaderboard", "engineer_rollups"),
+    *("engineer_summaries", "flow_durations", "flow_leaderboard", "flow_rollups", "flow_steps"),
+    *("flow_summaries", "flows", "periods", "step_edges", "step_summaries"),
+)
+
+
+def in_names(rows: list[dict[str, Any]], names: dict[str, str]) -> list[dict[str, Any]]:
+    """The rows with names instead of ids."""
+    return [
+        {
+            column: names[value] if column in {"flow_id", "user_id"} else value
+            for column, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[list[tuple[str, Any]]]:
+    return sorted([sorted(row.items()) for row in rows], key=repr)
+
+
+@pytest.mark.parametrize("name", MARTS)
+def test_every_mart_is_as_the_log_says_in_every_format(
+    real: Api, oracle: Oracle, loaded: str, tmp_path: Path, name: str
+) -> None:
+    expected = expected_marts(oracle)[name]
+    both = ids(loaded, "flows", "flow_id") | ids(loaded, "users", "user_id")
+    names = {str(id_): called for called, id_ in both.items()}
+    assert len(names) == len(oracle.flows) + len(oracle.engineers)
+    shown = {"columns": ",".join(expected[0])} if expected else {}
+    found = assert_alike_in_every_format(real, name, tmp_path, limit="all", **shown)
+    assert in_order(expected) == in_order(in_names(found, names))
+    # In JSON, which has pages, too.
+    assert found == by_pages(real, name, 100, **shown)
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+def test_a_window_of_a_mart_sums_up_to_the_teams_figures(
+    real: Api, oracle: Oracle, window: Window
+) -> None:
+    summary = oracle.team(window)["summary"]
+    asked = {"day_from": window.first.isoformat(), "day_to": window.last.isoformat()}
+    for name in ("account_days", "daily_outcomes"):
+        rows = rows_of(real, name, limit=10_000, **asked)
+        assert summary["total_sessions"] == sum(row["sessions"] for row in rows)
+        assert summary["completed_sessions"] == sum(row["completed"] for row in rows)
+        for outcome, count in summary["outcome_breakdown"].items():
+            assert count == sum(row[outcome] for row in rows)
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+def test_summaries_of_a_window_are_what_the_log_says(
+    real: Api, oracle: Oracle, loaded: str, window: Window
+) -> None:
+    """Defined in SQL, they are what plain Python makes of the same sessions."""
+    days = {"from": window.first.isoformat(), "to": window.last.isoformat()}
+    flows = {str(id_): name for name, id_ in ids(loaded, "flows", "flow_id").items()}
+    users = {str(id_): name for name, id_ in ids(loaded, "users", "user_id").items()}
+    [whole] = rows_of(real, "account_summaries", part="current", **days)
+    compare_summary(whole, oracle.team(window)["summary"])
+    for row in rows_of(real, "flow_summaries", part="current", **days):
+        compare_summary(row, oracle.flow(flows[row["flow_id"]], window)["summary"])
+    engineers = rows_of(real, "engineer_summaries", part="current", **days)
+    assert len(engineers) == oracle.team(window)["summary"]["active_engineers"]
+    for row in engineers:
+        compare_summary(row, oracle.me(users[row["user_id"]], window)["summary"])
+    for row in rows_of(real, "step_summaries", **days):
+        of_flow = oracle.flow(flows[row["flow_id"]], window)
+        [step] = [each for each in of_flow["steps"] if each["step_id"] == row["step_id"]]
+        assert {name: row.get(name) for name in step if name in row} == {
+            name: value for name, value in step.items() if name in row
+        }
+    for row in rows_of(real, "step_edges", limit=10_000, **days):
+        edges = oracle.flow(flows[row["flow_id"]], window)["edges"]
+        names = ("step_id", "next_step_id", "passes", "share")
+        assert {name: row[name] for name in names} in edges
+
+
+def compare_summary(row: dict[str, Any], summary: dict[str, Any]) -> None:
+    assert row["sessions"] == summary["total_sessions"]
+    assert row["completed"] == summary["completed_sessions"]
+    for name in ("p50_duration_minutes", "p90_duration_minutes", "response_rate", "csat_percent"):
+        assert row[name] == summary[name]
+    # Where the first front end wants 0, there is nothing.
+    assert (row["completion_rate"] or 0) == summary["completion_rate"]
+    assert (row["avg_duration_minutes"] or 0) == summary["avg_duration_minutes"]
 
 
 def test_loading_it_again_creates_nothing(folder: Path, loaded: str, upshot: Upshot) -> None:
