@@ -1,6 +1,7 @@
 """A whole mart in one answer: of one moment, whole or broken off, and nobody's burden for long."""
 
 import io
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -123,8 +124,49 @@ def test_a_stream_is_of_the_moment_it_began(largest: Api, history: Settings) -> 
     assert lines(largest("GET", PATH, role="service").content) == before + 3
 
 
-def test_whoever_hangs_up_leaves_the_connection_to_others(largest: Api, history: Settings) -> None:
-    with streaming(largest):
+ENDLESS: dict[str, Any] = {
+    "name": "endless",
+    "version": None,
+    "latest_version": None,
+    "schema": "marts",
+    "identifier": "endless",
+    "description": "Takes minutes to read. One row per account, it says.",
+    "has_contract": True,
+    "tags": [],
+    "columns": [
+        {"name": "account_id", "data_type": "uuid"},
+        {"name": "number", "data_type": "integer"},
+    ],
+    # Nothing to order by, so its rows come at once.
+    "constraints": [{"type": "primary_key", "columns": ["account_id"]}],
+    "tests": [],
+}
+
+
+@pytest.fixture
+def endless(history: Settings) -> Iterator[str]:
+    """The address of a mart whose stream takes minutes."""
+    with psycopg.connect(str(history.database_url), autocommit=True) as connection:
+        connection.execute(
+            "create view marts.endless as select account_id,"
+            " generate_series(1, 100000000) as number from raw.accounts"
+        )
+        connection.execute(
+            "insert into raw.accounts values (%s, 'Ours', 'UTC', gen_random_uuid(), now(), now())",
+            [ACCOUNT],
+        )
+        connection.execute(
+            "insert into live.served values ('endless', %s, false)", [json.dumps(ENDLESS)]
+        )
+        yield "/marts/endless?limit=all&format=ndjson"
+        connection.execute("delete from live.served where model = 'endless'")
+        connection.execute("drop view marts.endless")
+
+
+def test_whoever_hangs_up_leaves_the_connection_to_others(
+    endless: str, largest: Api, history: Settings
+) -> None:
+    with streaming(largest, endless):
         assert len(connections(history)) == 1
         refusal = largest("GET", PATH, role="service")
         assert (refusal.status_code, refusal.json()["code"]) == (503, "unavailable")
