@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ingest.dbt_runs import DbtFailed, Progress, run_dbt
 from ingest.settings import Settings, SettingsError
-from ingest.store.operations import refresh_is_due, vacuum_changes
+from ingest.store.operations import refresh_is_due, require_migrated, vacuum_changes
 
 LONGEST_PAUSE = 300
 
@@ -17,8 +17,10 @@ def build(settings: Settings, url: str, progress: Progress | None = None) -> Non
 
     Raises:
         DbtFailed: something was not built or did not pass.
+        SettingsError: the database is not migrated.
 
     """
+    require_migrated(url)
     run_dbt(settings, url, ["build", "--exclude-resource-type=unit_test"], progress)
 
 

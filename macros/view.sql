@@ -19,6 +19,7 @@
         {{ return({'relations': [existing_relation]}) }}
     {%- endif -%}
 
+    {%- do take_role() -%}
     {{ return(materialization_view_default()) }}
 {% endmaterialization %}
 
@@ -26,7 +27,17 @@
 {% macro postgres__create_view_as(relation, sql) -%}
     {{ default__create_view_as(relation, sql) }}
     comment on view {{ relation }} is '{{ view_fingerprint(sql) }}';
+    select access.serve('{{ relation }}');
 {%- endmacro %}
+
+
+{# dbt takes away what is not configured: the API and BI users are never. #}
+{% macro postgres__apply_grants(relation, grant_config, should_revoke=true) %}
+    {%- do default__apply_grants(relation, grant_config, should_revoke) -%}
+    {%- if grant_config -%}
+        {%- do run_query("select access.serve('" ~ relation ~ "')") -%}
+    {%- endif -%}
+{% endmacro %}
 
 
 {# Grants, hooks and the contract are in the YAML: they count as well. #}

@@ -26,7 +26,7 @@ from ingest.auth import Identity, Role, issue_token
 from ingest.dbt_runs import run_dbt
 from ingest.refresh import refresh
 from ingest.settings import Settings, read_settings
-from ingest.store.migrate import migrate
+from ingest.store.migrate import make_roles, migrate
 from ingest.store.operations import libpq_variables
 
 REPOSITORY = Path(__file__).parent.parent
@@ -110,7 +110,11 @@ def _copies(server_url: str) -> Iterator[Callable[[str], str]]:
         made.append(f"upshot_test_{uuid4().hex}")
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(f"create database {made[-1]} template {name}".encode())
-        return _of(server_url, made[-1])
+        url = _of(server_url, made[-1])
+        with psycopg.connect(url, autocommit=True) as connection:
+            # What the roles may do in a database as a whole is not copied with it.
+            make_roles(connection)
+        return url
 
     yield copy
     # A server of our own goes with all that is in it.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
+from catalog import DEFINERS_VIEWS, OF_LOGINS, UNLOCKED_TABLES
 from conftest import REPOSITORY
 from dbt.cli.main import dbtRunner
 
@@ -243,6 +244,9 @@ class Warehouse:
         self.dbt("run-operation", "refresh")
         assert self.value("select count(*) from raw.changes") == 0
         assert self.wrong_rows() == {}, "after the refresh"
+        # However it was built: it is of no login, and every account is alone in it.
+        for found in (DEFINERS_VIEWS, OF_LOGINS, UNLOCKED_TABLES):
+            assert self.query(found) == []
 
 
 def copy_of_the_project(folder: Path) -> Path:

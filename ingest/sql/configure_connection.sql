@@ -1,3 +1,4 @@
+-- role: a login is more than those who write, or read, are to be.
 -- UTC: what comes out of the database is the same wherever it runs.
 -- lock_timeout: whoever waits for a lock keeps a connection that others want.
 -- enable_*, max_parallel_workers_per_gather: all that is asked for has an
@@ -5,6 +6,7 @@
 --     large one, or of a table that was new and empty, to find a few rows.
 -- plan_cache_mode: planning takes longer than running.
 select
+    set_config('role', %(role)s, false),
     set_config('TimeZone', 'UTC', false),
     set_config('lock_timeout', '2s', false),
     set_config('enable_seqscan', 'off', false),

@@ -1,1 +1,3 @@
-select to_regclass('raw.changes') is not null
+select
+    to_regclass('raw.changes') is not null
+    and to_regnamespace('access') is not null

@@ -1,59 +1,56 @@
-"""Connections: the pool, its transactions, and what a failing database means to a caller."""
+"""Connections: the pools, their transactions, and what a failing database means to a caller."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 import psycopg
 from psycopg import AsyncConnection, errors
-from psycopg.errors import InvalidSchemaName, UndefinedTable
+from psycopg.errors import InsufficientPrivilege, InvalidSchemaName, UndefinedTable
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from ingest.problems import DiskFull, MartsNotBuilt, Unavailable
 from ingest.store.arrays import register_arrays
+from ingest.store.reading import ReadingConnection
 from ingest.store.room import Room
 from ingest.store.statements import SQL
 
 Connection = AsyncConnection[Any]
+C = TypeVar("C", bound=Connection)
 
+WRITER = "upshot_writer"
+READER = "upshot_reader"
 POOL_TIMEOUT_SECONDS = 5.0
 WAITING_PER_CONNECTION = 20
 
 
-async def _configure(connection: Connection) -> None:
-    register_arrays(connection)
-    await connection.execute(SQL["configure_connection"])
+def _configured_for(role: str) -> Callable[[Connection], Awaitable[None]]:
+    async def configure(connection: Connection) -> None:
+        register_arrays(connection)
+        await connection.execute(SQL["configure_connection"], {"role": role})
+
+    return configure
 
 
 class Database:
-    """A pool of connections to one PostgreSQL."""
+    """Two pools of connections to one PostgreSQL: what reads cannot write, nor the other way."""
 
     def __init__(self, url: str, *, size: int, room: Room | None = None) -> None:
-        """Prepare a pool.
+        """Prepare the pools.
 
         Args:
             url: of the database.
-            size: the most connections.
+            size: the most connections that write, and the most that read.
             room: on its disk; without, there is always some.
         """
         self._url = url
         self._room = room or Room([], 0)
-        self._pool = AsyncConnectionPool(
-            url,
-            min_size=min(2, size),
-            max_size=size,
-            timeout=POOL_TIMEOUT_SECONDS,
-            # Unbounded by default: overload would be suffered instead of refused.
-            max_waiting=size * WAITING_PER_CONNECTION,
-            # Prepared at once: the first plan is the one for good.
-            kwargs={"application_name": "upshot", "autocommit": True, "prepare_threshold": 0},
-            configure=_configure,
-            open=False,
-        )
+        self._writers = _pool(url, size, WRITER, AsyncConnection[Any])
+        self._readers = _pool(url, size, READER, ReadingConnection)
         self._time_zones: frozenset[str] = frozenset()
         self._most_per_account = max(1, size // 2)
         # As long as somebody of the account is there.
@@ -66,13 +63,17 @@ class Database:
             Unavailable: it is to wait for a connection, and there is none.
         """
         try:
-            await self._pool.open(wait=wait, timeout=POOL_TIMEOUT_SECONDS)
+            for pool in (self._writers, self._readers):
+                await pool.open(wait=wait, timeout=POOL_TIMEOUT_SECONDS)
         except PoolTimeout:
-            await self._pool.close()
+            await self.close()
+            # It may be there and lack the roles.
+            await self.check()
             raise Unavailable("The database cannot be reached.") from None
 
     async def close(self) -> None:
-        await self._pool.close()
+        for pool in (self._writers, self._readers):
+            await pool.close()
 
     @asynccontextmanager
     async def writing(self, account_id: UUID, *, alone: bool = False) -> AsyncIterator[Connection]:
@@ -92,7 +93,7 @@ class Database:
         lock = SQL["lock_account_alone" if alone else "lock_account_shared"]
         async with (
             self._turn(account_id),
-            self._connected() as connection,
+            _connected(self._writers) as connection,
             connection.pipeline(),
             connection.transaction(),
         ):
@@ -113,7 +114,7 @@ class Database:
             Unavailable: as `writing` does.
         """
         parameters = parameters | {"account_id": account_id}
-        async with self._turn(account_id), self._connected() as connection:
+        async with self._turn(account_id), _connected(self._writers) as connection:
             # A pipeline that nothing else divides is a transaction: it commits as it ends. Two
             # statements, because the second has to see what was committed under the locks.
             async with connection.pipeline():
@@ -123,7 +124,7 @@ class Database:
             return await cursor.fetchall()
 
     @asynccontextmanager
-    async def reading(self, account_id: UUID) -> AsyncIterator[Connection]:  # noqa: ARG002 - each statement filters by it, too
+    async def reading(self, account_id: UUID) -> AsyncIterator[ReadingConnection]:
         """A connection whose statements each see what is committed when they begin.
 
         Args:
@@ -134,22 +135,27 @@ class Database:
             Unavailable: the pool is full or the database away.
 
         """
-        async with self._connected() as connection:
-            yield connection
+        async with _connected(self._readers) as connection:
+            connection.account_id = account_id
+            try:
+                yield connection
+            finally:
+                connection.account_id = None
 
     @asynccontextmanager
-    async def snapshot(self, connection: Connection) -> AsyncIterator[None]:
+    async def snapshot(self, connection: ReadingConnection) -> AsyncIterator[None]:
         """Read one snapshot from here on: whatever is read in it belongs together."""
         async with connection.transaction():
-            async with connection.pipeline():
+            async with connection.pipeline() as pipeline:
                 await connection.execute(SQL["begin_snapshot"])
+                connection.name_account(pipeline)
                 await connection.execute(SQL["lock_stored"])
             yield
 
     async def time_zones(self) -> frozenset[str]:
         """Return the names of the time zones that days can be computed in."""
         if not self._time_zones:
-            async with self._connected() as connection:
+            async with _connected(self._writers) as connection:
                 rows = await (await connection.execute(SQL["list_time_zones"])).fetchall()
             self._time_zones = frozenset(name for (name,) in rows)
         return self._time_zones
@@ -161,7 +167,7 @@ class Database:
             MartsNotBuilt: the database has no marts yet.
             Unavailable: the pool is full or the database away.
         """
-        async with self._connected() as connection:
+        async with _connected(self._readers) as connection:
             return await (await connection.execute(SQL["read_served"])).fetchall()
 
     async def take_quota(
@@ -184,7 +190,7 @@ class Database:
         # has now + cost.
         slack = window - cost - cost
         parameters = {"account_id": account_id, "cost": cost, "slack": slack}
-        async with self._connected() as connection:
+        async with _connected(self._writers) as connection:
             row = await (await connection.execute(SQL["take_quota"], parameters)).fetchone()
             if row is not None:
                 return True, row[0]
@@ -194,7 +200,7 @@ class Database:
     async def check(self) -> None:
         """Raise Unavailable unless the database answers, is migrated and has room."""
         self._room.check()
-        # On a connection of its own: the pool may be busy with what one account waits for.
+        # On a connection of its own: the pools may be busy with what one account waits for.
         try:
             async with await AsyncConnection.connect(self._url, connect_timeout=5) as connection:
                 row = await (await connection.execute(SQL["is_migrated"])).fetchone()
@@ -222,20 +228,40 @@ class Database:
         finally:
             turns.release()
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Connection]:
-        try:
-            async with self._pool.connection() as connection:
-                yield connection
-        except (PoolTimeout, TooManyRequests):
-            raise Unavailable("Too many requests wait for the database.") from None
-        except (UndefinedTable, InvalidSchemaName) as error:
-            if "marts." in str(error) or "live." in str(error):
-                raise MartsNotBuilt(
-                    "The figures have not been computed yet: run `upshot refresh`."
-                ) from error
-            raise Unavailable("The database is not migrated: run `upshot migrate`.") from error
-        except errors.DiskFull as error:
-            raise DiskFull("The database has no room left.") from error
-        except psycopg.OperationalError as error:
-            raise Unavailable("The database cannot be reached.") from error
+
+def _pool(url: str, size: int, role: str, kind: type[C]) -> AsyncConnectionPool[C]:
+    return AsyncConnectionPool(
+        url,
+        connection_class=kind,
+        min_size=min(2, size),
+        max_size=size,
+        timeout=POOL_TIMEOUT_SECONDS,
+        # Unbounded by default: overload would be suffered instead of refused.
+        max_waiting=size * WAITING_PER_CONNECTION,
+        # Prepared at once: the first plan is the one for good.
+        kwargs={"application_name": "upshot", "autocommit": True, "prepare_threshold": 0},
+        configure=_configured_for(role),
+        open=False,
+    )
+
+
+@asynccontextmanager
+async def _connected(pool: AsyncConnectionPool[C]) -> AsyncIterator[C]:
+    try:
+        async with pool.connection() as connection:
+            yield connection
+    except (PoolTimeout, TooManyRequests):
+        raise Unavailable("Too many requests wait for the database.") from None
+    except (UndefinedTable, InvalidSchemaName) as error:
+        if "marts." in str(error) or "live." in str(error):
+            raise MartsNotBuilt(
+                "The figures have not been computed yet: run `upshot refresh`."
+            ) from error
+        raise Unavailable("The database is not migrated: run `upshot migrate`.") from error
+    except InsufficientPrivilege as error:
+        # What a migration makes, it lets the roles use.
+        raise Unavailable("The database's roles lack a right: run `upshot migrate`.") from error
+    except errors.DiskFull as error:
+        raise DiskFull("The database has no room left.") from error
+    except psycopg.OperationalError as error:
+        raise Unavailable("The database cannot be reached.") from error

@@ -1,16 +1,29 @@
-"""Migrations: `ingest/migrations/*.sql` in order, each once, by yoyo."""
+"""Migrations: `ingest/migrations/*.sql` in order, each once, by yoyo; then who may see what."""
 
 import logging
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import yoyo
+from psycopg.errors import InsufficientPrivilege
 
 from ingest.settings import SettingsError
 from ingest.store.statements import SQL
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+ROLES = ("make_roles", "close_public_doors")
+"""What no copy or dump of a database brings along."""
+RELATIONS = (
+    "define_lock_rows",
+    "define_open_schema",
+    "define_serve",
+    "grant_raw",
+    "own_relations",
+)
+"""Whose the schemas are, and who sees which of their rows."""
 
 
 def migrate(url: str) -> list[str]:
@@ -19,17 +32,38 @@ def migrate(url: str) -> list[str]:
     Safe by two processes at once: the second waits, and finds nothing left to do.
 
     Raises:
-        SettingsError: the database cannot be reached.
+        SettingsError: the database cannot be reached, or the login may not make the roles.
 
     """
     logging.getLogger("yoyo").setLevel(logging.WARNING)
     try:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(SQL["lock_migrations"])
-            return _apply(url)
+            make_roles(connection)
+            applied = _apply(url)
+            for statement in RELATIONS:
+                connection.execute(SQL[statement])
+            return applied
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         reason = str(error).strip().splitlines()[0]
         raise SettingsError(f"The database cannot be used: {reason}.") from None
+
+
+def make_roles(connection: psycopg.Connection[Any]) -> None:
+    """Make the roles that the server lacks, and say what they may do in this database.
+
+    Raises:
+        SettingsError: the login may not.
+    """
+    try:
+        for statement in ROLES:
+            connection.execute(SQL[statement])
+    except InsufficientPrivilege as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SettingsError(
+            f"The login may not make the database's roles ({reason}): give it CREATEROLE, "
+            "or have them made for it as docs/access.md says."
+        ) from None
 
 
 def _apply(url: str) -> list[str]:

@@ -18,8 +18,8 @@ CONNECT_SECONDS = 10
 
 
 @contextmanager
-def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
-    """Connect, in autocommit.
+def connected(url: str, role: str = "upshot_transformer") -> Iterator[psycopg.Connection[Any]]:
+    """Connect as one of the roles, in autocommit.
 
     Raises:
         SettingsError: the database cannot be reached, or not be used.
@@ -27,8 +27,14 @@ def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
     """
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
+            connection.execute("select set_config('role', %s, false)", (role,))
             yield connection
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+    except (
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.InvalidSchemaName,
+        # There is no such role.
+        psycopg.errors.InvalidParameterValue,
+    ):
         raise SettingsError("The database is not migrated: run `upshot migrate`.") from None
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -69,6 +75,13 @@ def without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
 
 
+def require_migrated(url: str) -> None:
+    """Raise SettingsError unless the database has what its roles need."""
+    with connected(url, "none") as connection:
+        if connection.execute(SQL["is_migrated"]).fetchone() != (True,):
+            raise SettingsError("The database is not migrated: run `upshot migrate`.")
+
+
 def refresh_is_due(url: str) -> bool:
     """Say whether something was written that the marts do not show yet."""
     return _value(url, "refresh_is_due") is True
@@ -76,7 +89,7 @@ def refresh_is_due(url: str) -> bool:
 
 def vacuum_changes(url: str) -> None:
     """Clear away the rows that a refresh took out of the log: every read passes them."""
-    with connected(url) as connection:
+    with connected(url, "upshot_owner") as connection:
         connection.execute(SQL["vacuum_changes"])
 
 

@@ -204,6 +204,7 @@ alter table live.{{ after.model }}__building
     {%- for index in after.indexes %}
 create index on {{ stored }} ({{ index.columns | join(', ') }});
     {%- endfor %}
+select access.serve({{ quoted(stored) }});
 {%- endmacro %}
 
 

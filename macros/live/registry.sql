@@ -13,12 +13,14 @@
     `is_locked` says that one may be, and that there being a schema will do.
 #}
 {% macro create_live_schema(is_locked=false) -%}
+    {%- do take_role() -%}
     {%- set script = live_schema_script() -%}
     {%- set comment = 'What dbt keeps of the live models; made by script '
         ~ local_md5(script) -%}
     {%- set found = run_query(
         "select
-            to_regclass('raw.changes') is not null as raw,
+            to_regclass('raw.changes') is not null
+                and to_regnamespace('access') is not null as raw,
             to_regclass('live.models') is not null as live,
             coalesce(obj_description(
                 to_regnamespace('live'), 'pg_namespace'
@@ -46,6 +48,7 @@
 {{ lock_live() }};
 
 create schema if not exists live;
+select access.open_schema('live');
 
 -- One row per live model. definition: what live_definition() says of it.
 -- depth: 0 reads staging, any other one more than the deepest that it reads.
@@ -83,12 +86,15 @@ create table if not exists live.served (
     definition jsonb not null,
     stays_for text
 );
+select access.serve('live.accounts');
+select access.serve('live.figures');
+select access.serve('live.served');
 
 {{ lock_out_readers([{'schema': 'live', 'model': 'pending_sessions'}]) }}
 
 -- The pending sessions: what the change log names and no refresh has taken.
 -- An account without a session (null) stands for all that it has.
-create or replace view live.pending_sessions as
+create or replace view live.pending_sessions with (security_invoker = true) as
 select
     changes.account_id,
     changes.session_id
@@ -104,7 +110,9 @@ inner join raw.sessions
         changes.account_id = sessions.account_id
         -- Said twice, or every read would make room for all of an account.
         and changes.account_id::text = sessions.account_id::text
-where changes.session_id is null
+where changes.session_id is null;
+
+select access.serve('live.pending_sessions')
 {%- endmacro %}
 
 

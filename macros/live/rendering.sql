@@ -103,10 +103,10 @@
 {% macro sql_over_pending(definition) -%}
     {%- set ctes = [] -%}
     {%- set rendered = {'sql': definition.sql} -%}
-    {%- for table in session_tables() -%}
+    {%- for table, columns in session_tables().items() -%}
         {%- do ctes.append(
             table ~ ' as not materialized (\n'
-            ~ 'select * from raw.' ~ table ~ '\n'
+            ~ 'select ' ~ columns ~ ' from raw.' ~ table ~ '\n'
             ~ 'where ' ~ table ~ '.account_id = pending.account_id '
             ~ 'and ' ~ table ~ '.session_id = pending.session_id\n)'
         ) -%}
@@ -119,17 +119,31 @@
 {%- endmacro %}
 
 
-{# The tables of raw whose rows belong to a session. #}
+{#
+    The tables of raw whose rows belong to a session, and of each the columns
+    that a mart may be made of: those that everybody may see who may see marts.
+#}
 {% macro session_tables() -%}
-    {{ return(run_query(
-        "select columns.table_name
+    {%- set tables = {} -%}
+    {%- for table, columns in run_query(
+        "select
+            table_name,
+            string_agg(quote_ident(column_name), ', ' order by ordinal_position)
         from information_schema.columns
         where
-            columns.table_schema = 'raw'
-            and columns.column_name = 'session_id'
-            and columns.table_name <> 'changes'
-        order by columns.table_name"
-    ).columns[0].values()) }}
+            table_schema = 'raw'
+            and table_name <> 'changes'
+            and has_column_privilege(
+                'upshot_bi', 'raw.' || quote_ident(table_name), column_name,
+                'select'
+            )
+        group by table_name
+        having bool_or(column_name = 'session_id')
+        order by table_name"
+    ).rows -%}
+        {%- do tables.update({table: columns}) -%}
+    {%- endfor -%}
+    {{ return(tables) }}
 {%- endmacro %}
 
 

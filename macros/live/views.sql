@@ -1,6 +1,7 @@
 {#
     The views of a live model, as statements. Whatever reads them keeps working
     while columns are only added at the end: then they are replaced in place.
+    Each reads with its reader's own eyes: row-level security is the reader's.
 #}
 {% macro live_views(definition) -%}
     {%- set columns = column_list(definition) -%}
@@ -9,27 +10,31 @@
     {%- set difference = 'live.' ~ definition.model ~ '__difference' -%}
     {%- set served = definition.schema ~ '.' ~ definition.model -%}
 {%- if definition.reads %}
-create or replace view {{ difference }} as
+create or replace view {{ difference }}
+with (security_invoker = true) as
 select {{ column_list(definition, '{}::{type} as {}') }}
 from (
 {{ sql_over(definition, '__difference') }}
 ) as difference;
 
-create or replace view live.{{ definition.model }}__recomputed as
+create or replace view live.{{ definition.model }}__recomputed
+with (security_invoker = true) as
 select {{ columns }}
 from (
 {{ sql_over(definition, '__recomputed') }}
 ) as recomputed
 where {{ counts_something(definition) }};
 
-create or replace view live.{{ definition.model }}__resummed as
+create or replace view live.{{ definition.model }}__resummed
+with (security_invoker = true) as
 select {{ columns }}
 from (
 {{ sql_over(definition, '__stored') }}
 ) as resummed
 where {{ counts_something(definition) }};
 
-create or replace view {{ served }} as
+create or replace view {{ served }}
+with (security_invoker = true) as
 select {{ column_list(definition, 'sum({})::{type} as {}') }}
 from (
     select {{ columns }}
@@ -41,7 +46,8 @@ from (
 group by {{ definition.key | join(', ') }}
 having {{ counts_something(definition, 'sum({})') }};
 {%- else %}
-create or replace view {{ pending }} as
+create or replace view {{ pending }}
+with (security_invoker = true) as
 select {{ of_pending(definition, 'contributions', 'contributions.{}') }}
 from live.pending_sessions as pending
 cross join lateral (
@@ -49,21 +55,24 @@ cross join lateral (
 ) as contributions
 where {{ counts_something(definition, 'contributions.{}') }};
 
-create or replace view {{ difference }} as
+create or replace view {{ difference }}
+with (security_invoker = true) as
 select {{ columns }}
 from {{ pending }}
 union all
 select {{ of_pending(definition, 'stored', '- stored.{} as {}') }}
 from {{ stored_of_pending(definition) }};
 
-create or replace view live.{{ definition.model }}__recomputed as
+create or replace view live.{{ definition.model }}__recomputed
+with (security_invoker = true) as
 select {{ columns }}
 from (
 {{ definition.sql }}
 ) as recomputed
 where {{ counts_something(definition) }};
 
-create or replace view {{ served }} as
+create or replace view {{ served }}
+with (security_invoker = true) as
 select {{ columns }}
 from {{ stored }} as stored
 where
@@ -79,6 +88,12 @@ select {{ columns }}
 from {{ pending }};
 {%- endif %}
 comment on view {{ served }} is {{ quoted(live_comment(definition)) }};
+{%- for view in (
+    [difference, 'live.' ~ definition.model ~ '__resummed'] if definition.reads
+    else [pending, difference]
+) + ['live.' ~ definition.model ~ '__recomputed', served] %}
+select access.serve({{ quoted(view) }});
+{%- endfor %}
 {%- endmacro %}
 
 

@@ -24,6 +24,7 @@ class ChangeLog(dg.ConfigurableResource["ChangeLog"]):
             application_name="upshot sensor",
             autocommit=True,
         ) as connection:
+            connection.execute("select set_config('role', %s, false)", (warehouse["role"],))
             row = connection.execute(OLDEST_CHANGE).fetchone()
         return (row[0] if row else None) or 0.0
 

@@ -115,6 +115,7 @@ class TeamReads:
         """Keep today's answer as a row, for `ready` to read; return its length."""
         body = msgspec.json.encode(msgspec.json.decode(await self.raw())).decode()
         await self._analyst.execute(SQL["create_ready_answers"])
+        await self._analyst.execute(SQL["show_ready_answers"])
         await self._analyst.execute(SQL["keep_ready_answer"], self._asked | {"body": body})
         return len(body)
 

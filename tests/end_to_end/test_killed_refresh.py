@@ -29,20 +29,23 @@ GATES = """
     create schema gates;
 
     -- A refresh waits here for as long as somebody else holds the lock of that name.
-    create function gates.pass(gate text) returns void language plpgsql as $$
+    create function gates.pass(gate text) returns void language plpgsql
+    security definer as $$
     begin
         if current_setting('application_name') = 'dbt' then
             perform pg_advisory_xact_lock_shared(hashtextextended('gate ' || gate, 0));
         end if;
     end $$;
 
-    create function gates.statement() returns trigger language plpgsql as $$
+    create function gates.statement() returns trigger language plpgsql
+    security definer as $$
     begin
         perform gates.pass(lower(tg_op) || ' ' || tg_table_name);
         return null;
     end $$;
 
-    create function gates.commit() returns trigger language plpgsql as $$
+    create function gates.commit() returns trigger language plpgsql
+    security definer as $$
     begin
         perform gates.pass('commit');
         return null;
@@ -50,7 +53,8 @@ GATES = """
     create constraint trigger commit after insert or update on live.accounts
     deferrable initially deferred for each row execute function gates.commit();
 
-    create function gates.ddl() returns event_trigger language plpgsql as $$
+    create function gates.ddl() returns event_trigger language plpgsql
+    security definer as $$
     begin
         perform gates.pass(relname)
         from pg_event_trigger_ddl_commands() as command

@@ -655,7 +655,7 @@ def test_a_commit_that_fails_is_503_and_stores_nothing(
     batch = [event(), event()]
     with psycopg.connect(database_url, autocommit=True) as owner:
         owner.execute(
-            "create function public.fail() returns trigger language plpgsql as "
+            "create function public.fail() returns trigger language plpgsql security definer as "
             f"$$ begin {end} return null; end $$".encode()
         )
         owner.execute(

@@ -121,7 +121,8 @@ def slow_down(owner: psycopg.Connection[Any], table: str, seconds: float) -> Non
     """
     owner.execute("create sequence public.tries")
     owner.execute(
-        "create function public.slow_down() returns trigger language plpgsql as $$ begin"
+        "create function public.slow_down() returns trigger language plpgsql"
+        " security definer as $$ begin"
         f" perform nextval('public.tries'); perform pg_sleep({seconds}); return new;"
         " end $$".encode()
     )

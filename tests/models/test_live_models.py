@@ -23,6 +23,8 @@ from live_warehouse import (
     variables,
 )
 
+from ingest.store.migrate import make_roles
+
 FACTS = "models/marts/facts.sql"
 DAILY_OUTCOMES = "models/marts/daily_outcomes.sql"
 ACCOUNT_HOURS = "models/marts/account_hours.sql"
@@ -79,6 +81,9 @@ def warehouse(built: Warehouse, server_url: str, tmp_path: Path) -> Iterator[War
     with psycopg.connect(server_url, autocommit=True) as server:
         server.execute(f"alter database {name} rename to {aside}".encode())
         server.execute(f"create database {name} template {aside}".encode())
+        with psycopg.connect(built.url, autocommit=True) as connection:
+            # What the roles may do in a database as a whole is not copied with it.
+            make_roles(connection)
         try:
             with variables(environment(built.url)):
                 yield Warehouse(tmp_path / "project", built.url)
@@ -374,6 +379,12 @@ class TestChangedColumns:
     def test_grants_outlive_the_views_they_were_given_on(self, warehouse: Warehouse) -> None:
         may_read = "select has_table_privilege('pg_monitor', 'marts.daily_outcomes', 'select')"
         assert warehouse.value(may_read) is False
+        readers = """
+            select bool_and(has_table_privilege(reader, mart, 'select'))
+            from unnest(array['upshot_reader', 'upshot_bi']) as reader
+            cross join unnest(array['marts.daily_outcomes', 'marts.users']) as mart
+        """
+        assert warehouse.value(readers) is True
         warehouse.edit(
             "dbt_project.yml",
             "      +schema: marts\n",
@@ -381,6 +392,7 @@ class TestChangedColumns:
         )
         warehouse.dbt("run")
         assert warehouse.value(may_read) is True
+        assert warehouse.value(readers) is True
         warehouse.edit(
             FACTS_YAML,
             "      - name: sessions\n        data_type: integer\n",
@@ -390,6 +402,7 @@ class TestChangedColumns:
         warehouse.edit(DAILY_OUTCOMES, "sum(sessions)", "sum(sessions)::bigint")
         warehouse.dbt("run", "--select", "facts")
         assert warehouse.value(may_read) is True
+        assert warehouse.value(readers) is True
 
     @staticmethod
     def assert_all_is_there(warehouse: Warehouse) -> None:

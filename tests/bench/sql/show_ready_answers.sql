@@ -1,0 +1,1 @@
+grant select on public.ready_answers to upshot_reader
