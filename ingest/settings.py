@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from msgspec import Struct
 
@@ -24,6 +24,22 @@ WORDS_OF_EXAMPLES = (
     *("deadbeef", "notsafe", "yourkey", "verysecure", "upshot"),
 )
 """What secrets in guides and templates are made of; next to never in one made by chance."""
+KNOWN_PASSWORDS = frozenset(
+    [
+        "postgres",
+        "password",
+        "changeme",
+        "upshot",
+        "admin",
+        "root",
+        "secret",
+        "test",
+        "demo",
+        "123456",
+        "postgresql",
+    ]
+)
+"""What people try first; in small letters."""
 
 
 class SettingsError(Exception):
@@ -93,7 +109,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         production=production,
         port=port,
         dagster_port=dagster_port,
-        database_url=_read(environ, "UPSHOT_DATABASE_URL", None, _database_url),
+        database_url=_read_database_url(environ, production=production),
         jwt_secret=None if jwks_url else _secret(environ, home, production=production),
         jwks_url=jwks_url,
         jwt_issuer=environ.get("UPSHOT_JWT_ISSUER") or "upshot",
@@ -142,6 +158,36 @@ def _database_url(text: str) -> str:
     if not text.startswith(("postgresql://", "postgres://")):
         raise ValueError("it has to begin with postgresql://")
     return text
+
+
+def _read_database_url(environ: Mapping[str, str], *, production: bool) -> str | None:
+    url = _read(environ, "UPSHOT_DATABASE_URL", None, _database_url)
+    if production and url is not None and _is_open_to_all(url, environ):
+        raise SettingsError(
+            "The database's password has to be one of your own when UPSHOT_ENV is production."
+        )
+    return url
+
+
+def _is_open_to_all(url: str, environ: Mapping[str, str]) -> bool:
+    """Say whether its password is one that everybody knows, or none where one is asked for."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False  # nobody can use it
+    said = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    password = said.get("password") or unquote(parts.password or "") or environ.get("PGPASSWORD")
+    if password:
+        user = said.get("user") or unquote(parts.username or "") or environ.get("PGUSER")
+        return password.lower() in KNOWN_PASSWORDS or password == user
+    host = said.get("host") or unquote(parts.hostname or "") or environ.get("PGHOST", "")
+    is_local = host.startswith("/") or not host
+    is_known_otherwise = (
+        any(name in said for name in ("passfile", "sslcert", "service"))
+        or any(environ.get(name) for name in ("PGPASSFILE", "PGSSLCERT", "PGSERVICE"))
+        or Path("~/.pgpass").expanduser().exists()
+    )
+    return not (is_local or is_known_otherwise)
 
 
 def _folders(text: str) -> tuple[Path, ...]:

@@ -55,6 +55,37 @@ def test_every_command_explains_itself(upshot: Upshot) -> None:
         assert f"upshot {command}" in done.stdout
 
 
+IN_PRODUCTION = {"UPSHOT_ENV": "production", "UPSHOT_JWT_SECRET": SECRET, "HOME": "/nowhere"}
+KNOWN_TO_ALL = (
+    {"UPSHOT_DATABASE_URL": "postgresql://ann:changeme@127.0.0.1:1/x"},
+    {"UPSHOT_DATABASE_URL": "postgresql://ann:Upshot@127.0.0.1:1/x"},
+    {"UPSHOT_DATABASE_URL": "postgresql://ann:ann@127.0.0.1:1/x"},
+    {"UPSHOT_DATABASE_URL": "postgresql://ann@127.0.0.1:1/x"},
+    {"UPSHOT_DATABASE_URL": "postgresql://127.0.0.1:1/x?user=ann&password=postgres"},
+    {"UPSHOT_DATABASE_URL": "postgresql://", "PGHOST": "db", "PGPASSWORD": "password"},
+    {"UPSHOT_DATABASE_URL": "postgresql://", "PGHOST": "db", "PGUSER": "ann"},
+)
+OF_OUR_OWN = (
+    {"UPSHOT_DATABASE_URL": "postgresql://ann:from%20a%20vault@db/x"},
+    {"UPSHOT_DATABASE_URL": "postgresql://", "PGHOST": "db", "PGPASSWORD": "from a vault"},
+    {"UPSHOT_DATABASE_URL": "postgresql://ann@db/x?passfile=/run/secrets/pgpass"},
+    {"UPSHOT_DATABASE_URL": "postgresql://ann@db/x", "PGSSLCERT": "/run/secrets/ann.crt"},
+    {"UPSHOT_DATABASE_URL": "postgresql://ann@/x?host=/run/postgresql"},
+    {"UPSHOT_DATABASE_URL": "postgresql:///x"},
+)
+
+
+@pytest.mark.parametrize("own", OF_OUR_OWN, ids=str)
+def test_a_database_of_our_own_is_taken_in_production(own: dict[str, str], tmp_path: Path) -> None:
+    read = read_settings(IN_PRODUCTION | {"UPSHOT_HOME": str(tmp_path)} | own)
+    assert read.database_url == own["UPSHOT_DATABASE_URL"]
+
+
+@pytest.mark.parametrize("known", KNOWN_TO_ALL, ids=str)
+def test_elsewhere_it_may_be_known_to_all(known: dict[str, str], tmp_path: Path) -> None:
+    assert read_settings({"UPSHOT_HOME": str(tmp_path)} | known).database_url
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
@@ -79,6 +110,7 @@ def test_every_command_explains_itself(upshot: Upshot) -> None:
         ({"UPSHOT_JWKS_URL": "https://us:er@login.example/keys"}, "UPSHOT_JWKS_URL"),
         ({"UPSHOT_JWKS_URL": "https://login.example:port/keys"}, "UPSHOT_JWKS_URL"),
         ({"UPSHOT_OPEN_DOCS": "yes"}, "UPSHOT_OPEN_DOCS"),
+        *((IN_PRODUCTION | known, "one of your own") for known in KNOWN_TO_ALL),
     ],
     ids=str,
 )
