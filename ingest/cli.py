@@ -26,6 +26,7 @@ from ingest.loading import load_files
 from ingest.problems import Problem
 from ingest.refresh import build, watch
 from ingest.settings import Settings, SettingsError, read_settings
+from ingest.store.bi_users import BiUser, bi_users, make_bi_user, revoke_bi_user
 from ingest.store.migrate import migrate as apply_migrations
 from ingest.store.operations import known_accounts, libpq_variables
 from ingest.up import run_everything
@@ -199,6 +200,51 @@ def contracts(
     if breaking:
         raise typer.Exit(1)
     typer.echo("Every contract holds.")
+
+
+@app.command()
+def bi_user(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The login's name in PostgreSQL.")
+    ] = None,
+    account: Annotated[
+        UUID | None,
+        typer.Option("--account", metavar="ID", help="Whose marts it sees."),
+    ] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--password-file",
+            metavar="FILE",
+            help="Without, a password is made and printed.",
+        ),
+    ] = None,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Drop the login.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Print the BI users and quit.")] = False,
+) -> None:
+    """Make a read-only SQL login that sees one account's marts, for psql, Metabase or Superset."""
+    if (name is None) != show or (account is None) != (show or revoke):
+        raise typer.BadParameter("Say NAME --account ID, NAME --revoke, or --list.")
+    with _database() as (_, url):
+        if name is None:
+            for user in bi_users(url):
+                typer.echo(f"{user.name} {user.account_id}")
+        elif account is None:
+            revoke_bi_user(url, name)
+            typer.echo(f"{name} is no BI user any more.")
+        else:
+            given = _read_password(password_file) if password_file else None
+            password = make_bi_user(url, BiUser(name, account), given)
+            typer.echo(f"{name} sees the marts of account {account}.")
+            if given is None:
+                typer.echo(f"Its password, shown this once: {password}")
+
+
+def _read_password(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The password cannot be read from {path}: {error}.") from None
 
 
 @app.command()

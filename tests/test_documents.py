@@ -32,9 +32,9 @@ def test_the_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
 
 
 def test_every_command_is_documented(upshot: Upshot) -> None:
-    commands = set(re.findall(r"^  (\w+) ", upshot("--help").stdout, re.MULTILINE))
+    commands = set(re.findall(r"^  (\w[\w-]*) ", upshot("--help").stdout, re.MULTILINE))
     assert {"up", "load"} <= commands
-    assert commands == set(re.findall(r"^\| `upshot (\w+)", read("README.md"), re.MULTILINE))
+    assert commands == set(re.findall(r"^\| `upshot ([\w-]+)", read("README.md"), re.MULTILINE))
 
 
 def test_every_make_target_is_documented() -> None:

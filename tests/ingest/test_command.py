@@ -43,7 +43,7 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], *said: str) -> N
 
 # --- help and settings ----------------------------------------------------------------------------
 
-COMMANDS = ("up", "migrate", "token", "load", "refresh", "demo", "env")
+COMMANDS = ("up", "migrate", "token", "load", "refresh", "bi-user", "demo", "env")
 
 
 def test_every_command_explains_itself(upshot: Upshot) -> None:

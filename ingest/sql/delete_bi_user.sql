@@ -1,0 +1,2 @@
+delete from access.bi_users
+where role_name = %(name)s
