@@ -99,6 +99,7 @@ def things_of(pair: Pair, whose: str) -> dict[str, str]:
     return found | {
         "engineer_id": found["user_id"],
         "step_id": STEP,
+        "next_step_id": STEP,
         "period": "7d",
         "name": "daily_outcomes",
     }
@@ -168,6 +169,7 @@ def _turn(probe: Probe) -> tuple[bool, int]:
 def faulty_tokens(tenant: Tenant, role: str) -> dict[str, str | None]:
     """Return what may stand where a bearer token should, by what is the matter with it."""
     settings, now = tenant.api.settings, int(time())
+    secret_of_ours = settings.jwt_secret or ""
     claims = {
         "sub": str(tenant.user_id),
         "account_id": str(tenant.account_id),
@@ -178,12 +180,12 @@ def faulty_tokens(tenant: Tenant, role: str) -> dict[str, str | None]:
         "exp": now + 3_600,
     }
 
-    def token(secret: str = settings.jwt_secret, algorithm: str = "HS256", **other: object) -> str:
+    def token(secret: str = secret_of_ours, algorithm: str = "HS256", **other: object) -> str:
         return "Bearer " + jwt.encode(claims | other, secret, algorithm=algorithm)
 
     def without(claim: str) -> str:
         rest = {name: value for name, value in claims.items() if name != claim}
-        return "Bearer " + jwt.encode(rest, settings.jwt_secret, algorithm="HS256")
+        return "Bearer " + jwt.encode(rest, secret_of_ours, algorithm="HS256")
 
     good = token()
     head, payload, signature = good.split(".")

@@ -222,7 +222,7 @@ def test_nothing_needs_a_superuser(
             url = urlunsplit(
                 urlsplit(of_login(server_url, login, PASSWORD))._replace(path=database)
             )
-            assert migrate(url)[-1] == "0005.access"
+            assert "0005.access" in migrate(url)
             assert migrate(url) == []
             refresh(with_changes(base_settings, home=tmp_path), url)
             vacuum_changes(url)
@@ -258,10 +258,8 @@ def test_the_api_needs_no_more_than_to_write_and_to_read(
         try:
             await database.check()
             ours = tenants[0]
-            _, figures = await Reads(database).account(
-                ours.account_id, lambda today: (today, today), 10
-            )
-            assert [row.name for row in figures.flows] == [ours.marker]
+            found = await Reads(database).account(ours.account_id, lambda today: (today, today), 10)
+            assert [row.name for row in found.figures.flows] == [ours.marker]
             async with (
                 database.reading(ours.account_id) as reader,
                 database.writing(ours.account_id) as writer,

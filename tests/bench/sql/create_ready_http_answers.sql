@@ -3,4 +3,7 @@ create table public.ready_http_answers (
     name text not null,
     body text not null,
     primary key (account_id, name)
-)
+);
+-- Readers see the rows of their account, as they do of what is live.
+select access.lock_rows('public.ready_http_answers');
+select access.serve('public.ready_http_answers')
