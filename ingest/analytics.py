@@ -19,7 +19,7 @@ from ingest.audit import PERSONAL, note_reading
 from ingest.auth import ADMINS, Identity, only
 from ingest.figure_answers import answer
 from ingest.figures import Figures, difference, minutes_percentile
-from ingest.openapi import problems
+from ingest.openapi import problems, unchanged
 from ingest.privacy import Viewer
 from ingest.problems import FlowNotFound
 from ingest.schema import Out
@@ -246,7 +246,7 @@ class AnalyticsController(Controller):
         guards=[only(*ADMINS)],
         operation_id="getTeamAnalytics",
         summary="A team",
-        responses=problems(),
+        responses=problems() | unchanged(),
         opt={PERSONAL: "team"},
     )
     async def team(
@@ -280,7 +280,12 @@ class AnalyticsController(Controller):
             meta=_meta(found.moment, window),
         )
 
-    @get("/me", operation_id="getOwnAnalytics", summary="The caller", responses=problems())
+    @get(
+        "/me",
+        operation_id="getOwnAnalytics",
+        summary="The caller",
+        responses=problems() | unchanged(),
+    )
     async def me(
         self,
         request: ApiRequest,
@@ -308,7 +313,7 @@ class AnalyticsController(Controller):
         "/flows/{flow_id:uuid}",
         operation_id="getFlowAnalytics",
         summary="A flow",
-        responses=problems(404),
+        responses=problems(404) | unchanged(),
         opt={PERSONAL: "flow_comments"},
     )
     async def flow(

@@ -34,10 +34,9 @@ class Quotient(Struct, frozen=True):
 
 
 class Figures(Struct, frozen=True):
-    """All figures by name: what they are of which sums, and what they mean."""
+    """All figures by name: what they are of which sums."""
 
     quotients: dict[str, Quotient]
-    descriptions: dict[str, str]
     version: str
     """Another one whenever any of that is."""
 

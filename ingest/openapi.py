@@ -23,6 +23,7 @@ from litestar.openapi.spec import (
 from litestar.openapi.spec.enums import OpenAPIType
 
 from ingest import __version__
+from ingest.figure_document import with_meanings
 from ingest.mart_document import ACCOUNT_PARAMETER, with_marts
 from ingest.problems import MEDIA_TYPE, ProblemDetails
 from ingest.schema import (
@@ -128,6 +129,11 @@ def problems_only(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
+def unchanged() -> dict[int, ResponseSpec]:
+    """Return the answer to whoever has it already; see ingest/etags.py."""
+    return {304: ResponseSpec(None, description=DESCRIPTIONS[304], generate_examples=False)}
+
+
 def write_problems(*statuses: int, takes_body: bool = True) -> dict[int, ResponseSpec]:
     """Return the problems that a write answers: its own, and those of every write."""
     return problems(429, *statuses, takes_body=takes_body)
@@ -215,14 +221,15 @@ def _add_examples(operation: dict[str, Any]) -> None:
 
 
 class WithMarts(OpenAPIRenderPlugin):
-    """Renders as another one does, with the marts that are served at that moment."""
+    """Renders as another one does, with the marts of that moment and what they say of figures."""
 
     def __init__(self, plugin: OpenAPIRenderPlugin) -> None:
         super().__init__(path=plugin.paths, media_type=plugin.media_type)
         self._plugin = plugin
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        document = with_marts(openapi_schema, request.app.state.served.known)
+        catalog = request.app.state.served.known
+        document = with_meanings(with_marts(openapi_schema, catalog), catalog)
         return self._plugin.render(request, document)
 
     def receive_router(self, router: Router) -> None:

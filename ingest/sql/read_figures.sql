@@ -1,6 +1,6 @@
--- What the figures are and mean, as dbt last wrote it down.
+-- What the figures are that are quotients, as dbt last wrote it down.
 select
     name,
-    definition,
-    description
+    definition
 from live.figures
+order by name

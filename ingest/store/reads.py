@@ -125,8 +125,7 @@ class Moment(Struct, frozen=True, kw_only=True):
 
 class FigureRow(Struct, frozen=True):
     name: str
-    definition: dict[str, Any] | None
-    description: str
+    definition: dict[str, Any]
 
 
 class PendingSummary(Struct, frozen=True):
@@ -269,7 +268,7 @@ class Reads:
         self._answers = Kept(most_answers)
         self._stored = Kept(MOST_KEPT)
         self._pending = KeptPending(MOST_KEPT, most_changes)
-        self._figures = Figures({}, {}, "")
+        self._figures = Figures({}, "")
         self._figures_read_at = -math.inf
 
     async def figures(self, account_id: UUID) -> Figures:
@@ -291,13 +290,8 @@ class Reads:
             if not rows:
                 raise MartsNotBuilt("The figures have not been computed yet: run `upshot refresh`.")
             figures = Figures(
-                quotients={
-                    row.name: msgspec.convert(row.definition, Quotient)
-                    for row in rows
-                    if row.definition is not None
-                },
-                descriptions={row.name: row.description for row in rows},
-                version=sha256(repr(sorted(map(repr, rows))).encode()).hexdigest(),
+                {row.name: msgspec.convert(row.definition, Quotient) for row in rows},
+                version=sha256(repr(rows).encode()).hexdigest(),
             )
             if figures != self._figures:
                 self._figures = figures

@@ -70,12 +70,11 @@ create table if not exists live.accounts (
     data_through timestamptz not null
 );
 
--- What the figures are and mean. definition: of a quotient, as in
--- figure_definitions(); null of a sum.
+-- What the figures are that are quotients of sums, as in
+-- figure_definitions().
 create table if not exists live.figures (
     name text primary key,
-    definition jsonb,
-    description text not null
+    definition jsonb not null
 );
 
 -- One row per model that asks to be served: what its YAML says, as built.

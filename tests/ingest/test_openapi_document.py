@@ -183,9 +183,9 @@ HOWS: dict[str, dict[int, How]] = {
     "eraseUser": {204: send, 404: of_no_id},
     "putFlow": OF_A_BODY | NEW | {404: of_no_id},
     "postEvents": OF_A_BODY | {200: send, 207: of_a_faulty_item},
-    "getTeamAnalytics": {200: send},
-    "getOwnAnalytics": {200: send},
-    "getFlowAnalytics": {200: send, 404: of_no_id},
+    "getTeamAnalytics": {200: send, 304: of_what_is_known},
+    "getOwnAnalytics": {200: send, 304: of_what_is_known},
+    "getFlowAnalytics": {200: send, 304: of_what_is_known, 404: of_no_id},
     "listSessions": {200: send},
     "listComments": {200: send},
     "listMarts": {200: send},
@@ -395,3 +395,16 @@ def test_an_unknown_field_is_forbidden_in_the_document_as_it_is_in_fact(
     schemas = document["components"]["schemas"]
     bodies = [*EXAMPLES, "SessionStartedEvent", "SessionStarted"]
     assert [name for name in bodies if schemas[name].get("additionalProperties", True)] == []
+
+
+def test_figures_are_described_by_the_marts_that_define_them(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    mart = schemas["MartRow.account_summaries"]["properties"]
+    for name in ("completion_rate", "p50_duration_minutes", "csat_percent", "response_rate"):
+        said = schemas["Summary"]["properties"][name]["description"]
+        assert said == mart[name]["description"]
+        assert said.endswith(("none did.", "is completed.", "without any.", "Null without any."))
+    steps = schemas["MartRow.step_summaries"]["properties"]
+    assert (
+        schemas["Step"]["properties"]["drop_off"]["description"] == steps["drop_off"]["description"]
+    )
