@@ -66,12 +66,16 @@ days as (
                 %(day_to)s::date::timestamp,
                 interval '1 day'
             ) as calendar (day)
-        inner join live.flow_rollups__stored as rollups
-            on
-                rollups.account_id = %(account_id)s
-                and rollups.span_days = 1
-                and rollups.day_from = calendar.day::date
-                and rollups.flow_id = %(flow_id)s
+        inner join lateral (
+            select stored.*
+            from live.flow_rollups__stored as stored
+            where
+                stored.account_id = %(account_id)s
+                and stored.span_days = 1
+                and stored.day_from = calendar.day::date
+                and stored.flow_id = %(flow_id)s
+            offset 0
+        ) as rollups on true
         where not %(from_raw)s
         union all
         select
