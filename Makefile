@@ -23,6 +23,7 @@ soak: .venv/dev
 
 bench: .venv/dev
 	$(BIN)/python tests/bench/bench_reads.py
+	$(BIN)/python tests/bench/bench_answers.py
 	$(BIN)/python tests/bench/bench_ingest.py
 
 check: .venv/dev
