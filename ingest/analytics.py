@@ -1,7 +1,7 @@
 """The figures of a team, an engineer and a flow, in the shapes of the first front end."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
@@ -114,8 +114,8 @@ class Previous(Out, rename={"day_from": "from", "day_to": "to"}, frozen=True):
 
     day_from: date
     day_to: date
-    until: time | None
-    """When on its last day it ends (time of day in the account's time zone), if before midnight."""
+    until: str | None
+    """When on its last day it ends, if before midnight (HH:MM in the account's time zone)."""
     summary: Summary
     change: Change
 
@@ -493,10 +493,11 @@ def _previous(before: PreviousRow | None, summary: Summary) -> Previous | None:
         "completion_rate": summary.total_sessions > 0 and then.total_sessions > 0,
         "avg_duration_minutes": summary.completed_sessions > 0 and then.completed_sessions > 0,
     }
+    until = before.previous_until
     return Previous(
         day_from=before.previous_from,
         day_to=before.previous_to,
-        until=before.previous_until,
+        until=None if until is None else until.isoformat("minutes"),
         summary=then,
         change=Change(
             **{

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
@@ -92,6 +92,21 @@ def _float(text: str) -> float:
     return number
 
 
+_read_instant = _read_as(
+    Annotated[datetime, Meta(tz=True)],
+    "This has to be an instant with an offset, such as 2026-03-01T09:30:00Z"
+    " (a plus sign is written as %2B).",
+)
+
+
+def _instant(text: str) -> datetime:
+    """Return it in UTC: PostgreSQL knows no offsets of more than 16 hours."""
+    try:
+        return _read_instant(text).astimezone(UTC)  # type: ignore[no-any-return]  # a datetime
+    except OverflowError:
+        raise ValueError("This is not between the years 1 and 9999.") from None
+
+
 def _boolean(text: str) -> bool:
     if text not in {"true", "false"}:
         raise ValueError("This has to be true or false.")
@@ -128,11 +143,7 @@ _TYPES = {
         ColumnType(
             "timestamp with time zone",
             "timestamptz",
-            _read_as(
-                Annotated[datetime, Meta(tz=True)],
-                "This has to be an instant with an offset, such as 2026-03-01T09:30:00Z"
-                " (a plus sign is written as %2B).",
-            ),
+            _instant,
             {"type": "string", "format": "date-time"},
             has_range=True,
         ),

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 from conftest import Api
 from events import event
 
+NEXT_STEP = "a-step-after-that"
 STEP = "health-of-problems"
 """What an address that is open to all may contain."""
 
@@ -52,6 +53,7 @@ class Tenant:
                     user_id=self.user_id,
                 ),
                 event("step.visited", session_id=session_id, step_id=STEP),
+                event("step.visited", session_id=session_id, step_id=NEXT_STEP),
                 event("session.completed", session_id=session_id, outcome="resolved"),
                 event("session.rated", session_id=session_id, rating=4, comment=self.marker),
                 event("step.feedback", session_id=session_id, step_id=STEP, was_helpful=True),

@@ -151,12 +151,13 @@ def endless(history: Settings) -> Iterator[str]:
             "create view marts.endless as select account_id,"
             " generate_series(1, 100000000) as number from raw.accounts"
         )
+        connection.execute("select access.serve('marts.endless')")
         connection.execute(
             "insert into raw.accounts values (%s, 'Ours', 'UTC', gen_random_uuid(), now(), now())",
             [ACCOUNT],
         )
         connection.execute(
-            "insert into live.served values ('endless', %s, false)", [json.dumps(ENDLESS)]
+            "insert into live.served values ('endless', %s, null)", [json.dumps(ENDLESS)]
         )
         yield "/marts/endless?limit=all&format=ndjson"
         connection.execute("delete from live.served where model = 'endless'")

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import secrets
 import subprocess
 import time
 from collections.abc import Callable
@@ -55,7 +56,11 @@ def test_every_command_explains_itself(upshot: Upshot) -> None:
         assert f"upshot {command}" in done.stdout
 
 
-IN_PRODUCTION = {"UPSHOT_ENV": "production", "UPSHOT_JWT_SECRET": SECRET, "HOME": "/nowhere"}
+IN_PRODUCTION = {
+    "UPSHOT_ENV": "production",
+    "UPSHOT_JWT_SECRET": secrets.token_urlsafe(32),
+    "HOME": "/nowhere",
+}
 KNOWN_TO_ALL = (
     {"UPSHOT_DATABASE_URL": "postgresql://ann:changeme@127.0.0.1:1/x"},
     {"UPSHOT_DATABASE_URL": "postgresql://ann:Upshot@127.0.0.1:1/x"},

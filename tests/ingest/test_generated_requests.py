@@ -61,6 +61,9 @@ UNSAYABLE = (
     "The cursor is none that this list has given.",
     "This is no cursor of this query: its mart, filters, order and account.",
     "A column is named twice.",
+    "This number is too large or too small.",
+    "This is not between the years 1 and 9999.",
+    "The calendar has no window before this one.",
     "All rows come as ndjson, csv, parquet or arrow; JSON has pages.",
 )
 """The rules that a schema has no words for: only for them is a valid request refused."""
@@ -123,6 +126,8 @@ def is_refused_for_what_no_schema_says(_: Any, response: Any, case: Any) -> None
         assert response.json()["detail"] in UNSAYABLE, response.text
 
 
+LONGEST_ADDRESS = 65_000
+
 CHECKS = [
     openapi_checks.status_code_conformance,
     openapi_checks.content_type_conformance,
@@ -175,6 +180,10 @@ class Walk:
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             response = case.call(base_url=self.url, session=session, headers=headers, timeout=30)
             self.statuses[response.status_code] += 1
+            if len(str(response.request.url)) > LONGEST_ADDRESS:
+                # The HTTP server turns it away before anybody else sees it.
+                assert response.status_code == 400
+                return
             case.validate_response(response, checks=CHECKS)
 
         send()

@@ -1,1 +1,1 @@
-create index sessions_by_start on raw.sessions (account_id, started_at)
+create index sessions_in_windows on raw.sessions (account_id, started_at)
