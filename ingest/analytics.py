@@ -239,11 +239,11 @@ class AnalyticsController(Controller):
     path = "/analytics"
     tags = ("Analytics",)
     middleware = (DefineMiddleware(CompressionMiddleware, config=COMPRESSED),)
-    dependencies = {"asked": asked_window}  # noqa: RUF012 - the framework declares it so
 
     @get(
         "/team",
         guards=[only(*ADMINS)],
+        dependencies={"asked": asked_window},
         operation_id="getTeamAnalytics",
         summary="A team",
         responses=problems() | unchanged(),
@@ -282,6 +282,7 @@ class AnalyticsController(Controller):
 
     @get(
         "/me",
+        dependencies={"asked": asked_window},
         operation_id="getOwnAnalytics",
         summary="The caller",
         responses=problems() | unchanged(),
@@ -311,6 +312,7 @@ class AnalyticsController(Controller):
 
     @get(
         "/flows/{flow_id:uuid}",
+        dependencies={"asked": asked_window},
         operation_id="getFlowAnalytics",
         summary="A flow",
         responses=problems(404) | unchanged(),

@@ -101,8 +101,9 @@ _read_instant = _read_as(
 
 def _instant(text: str) -> datetime:
     """Return it in UTC: PostgreSQL knows no offsets of more than 16 hours."""
+    instant: datetime = _read_instant(text)
     try:
-        return _read_instant(text).astimezone(UTC)  # type: ignore[no-any-return]  # a datetime
+        return instant.astimezone(UTC)
     except OverflowError:
         raise ValueError("This is not between the years 1 and 9999.") from None
 

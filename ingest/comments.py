@@ -90,9 +90,9 @@ async def asked_days(
 class CommentController(Controller):
     path = "/comments"
     tags = ("Comments",)
-    dependencies = {"asked": asked_days}  # noqa: RUF012 - the framework declares it so
 
     @get(
+        dependencies={"asked": asked_days},
         operation_id="listComments",
         summary="What people wrote",
         responses=problems(),

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ingest.catalog import Catalog, Column
 from ingest.etags import is_known, weak_etag
-from ingest.mart_formats import FORMATS, Encoder, as_objects, encode_json
+from ingest.mart_formats import ENCODERS, Encoder, as_objects, encode_json
 from ingest.mart_query import MartQuery
 from ingest.problems import Unavailable
 from ingest.schema import Out
@@ -167,8 +167,7 @@ class MartAnswers:
         Raises:
             Unavailable: the database cannot be asked, or too many are streamed already.
         """
-        encoder = FORMATS[asked.format][1]
-        assert encoder is not None  # noqa: S101 - JSON is made as a whole, and refused before
+        encoder = ENCODERS[asked.format]
         if self._streams >= self._most_streams:
             raise Unavailable("As many marts as can be are being streamed: try again later.")
         self._streams += 1
@@ -209,7 +208,7 @@ async def _pieces(
 
 
 def _encoded(asked: Asked, rows: Sequence[Row]) -> bytes:
-    make_encoder = FORMATS[asked.format][1]
+    make_encoder = ENCODERS.get(asked.format)
     if make_encoder is None:
         return encode_json(as_objects(asked.columns, rows))
     encoder = make_encoder(asked.columns)

@@ -8,7 +8,7 @@ import msgspec
 from ingest.catalog import Catalog, Column, Mart
 from ingest.column_types import LONGEST_TEXT
 from ingest.mart_answers import MartMeta
-from ingest.mart_formats import FORMATS, JSON
+from ingest.mart_formats import JSON, MEDIA_TYPES
 from ingest.mart_query import ALL, DEFAULT_LIMIT, LARGEST_LIMIT, LONGEST_CURSOR, MOST_VALUES
 from ingest.problems import MEDIA_TYPE, ProblemDetails
 
@@ -199,7 +199,7 @@ def _parameters(columns: Iterable[str] | None) -> list[dict[str, Any]]:
                     "The next_cursor of the page before, with the same filters and order.",
                 ),
                 ("total", {"type": "boolean"}, "Whether to count the rows of all pages."),
-                ("format", {"type": "string", "enum": list(FORMATS)}, "Instead of Accept."),
+                ("format", {"type": "string", "enum": list(MEDIA_TYPES)}, "Instead of Accept."),
             )
         ),
     ]
@@ -216,7 +216,7 @@ def _responses(row: dict[str, Any]) -> dict[str, Any]:
     }
     content: dict[str, Any] = {
         media_type: {"schema": {"type": "string", "format": "binary"}}
-        for media_type, _ in FORMATS.values()
+        for media_type in MEDIA_TYPES.values()
     }
     content[JSON] = {"schema": page}
     found = {"200": {"description": "Rows, in order", "content": content, "headers": {}}}

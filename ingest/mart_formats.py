@@ -233,14 +233,21 @@ def _arrow_values(kind: pa.DataType, values: Sequence[Any]) -> Sequence[Any]:
     return values
 
 
-FORMATS: dict[str, tuple[str, Callable[[Sequence[Column]], Encoder] | None]] = {
-    "json": (JSON, None),
-    "ndjson": ("application/x-ndjson", Ndjson),
-    "csv": ("text/csv", Csv),
-    "parquet": ("application/vnd.apache.parquet", Parquet),
-    "arrow": ("application/vnd.apache.arrow.stream", Arrow),
+MEDIA_TYPES = {
+    "json": JSON,
+    "ndjson": "application/x-ndjson",
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+    "arrow": "application/vnd.apache.arrow.stream",
 }
-"""By the name that `format` takes: the media type, and what encodes it; JSON is made as a whole."""
+"""By the name that `format` takes."""
+ENCODERS: dict[str, Callable[[Sequence[Column]], Encoder]] = {
+    "ndjson": Ndjson,
+    "csv": Csv,
+    "parquet": Parquet,
+    "arrow": Arrow,
+}
+"""Of what can be made piece by piece; JSON is made as a whole."""
 
 
 def chosen_format(named: str | None, accept: str | None) -> str:
@@ -251,8 +258,8 @@ def chosen_format(named: str | None, accept: str | None) -> str:
         NotAcceptable: none of what Accept has is made here.
     """
     if named is not None:
-        if named not in FORMATS:
-            raise invalid("/format", f"This has to be one of {', '.join(FORMATS)}.")
+        if named not in MEDIA_TYPES:
+            raise invalid("/format", f"This has to be one of {', '.join(MEDIA_TYPES)}.")
         return named
     liked: list[tuple[float, str]] = []
     for each in (accept or "*/*").split(","):
@@ -260,11 +267,11 @@ def chosen_format(named: str | None, accept: str | None) -> str:
         liked.append((_quality(parameters), media_type))
     # Sorting is stable: of what is liked alike, the first.
     for quality, media_type in sorted(liked, key=lambda each: -each[0]):
-        for name, (own, _) in FORMATS.items():
+        for name, own in MEDIA_TYPES.items():
             kind = own.partition("/")[0]
             if quality > 0 and media_type in {own, f"{kind}/*", "*/*"}:
                 return name
-    raise NotAcceptable(f"There is {', '.join(own for own, _ in FORMATS.values())}.")
+    raise NotAcceptable(f"There is {', '.join(MEDIA_TYPES.values())}.")
 
 
 def _quality(parameters: Sequence[str]) -> float:

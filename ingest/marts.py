@@ -12,7 +12,7 @@ from ingest.auth import Identity, only
 from ingest.catalog import Mart
 from ingest.etags import etag_headers, not_modified
 from ingest.mart_answers import Asked, MartAnswers, MartMeta
-from ingest.mart_formats import FORMATS, chosen_format
+from ingest.mart_formats import MEDIA_TYPES, chosen_format
 from ingest.mart_query import read_query
 from ingest.mart_streams import Streamed
 from ingest.openapi import problems
@@ -101,7 +101,7 @@ class MartController(Controller):
         """Rows of a mart, as a page or a stream."""
         asked = await _asked(request, served, name)
         if asked.query.limit is None:
-            media_type = FORMATS[asked.format][0]
+            media_type = MEDIA_TYPES[asked.format]
             return Streamed(lambda: mart_answers.stream(asked), media_type, _headers)
         answer = await mart_answers.page(asked)
         if answer.body is None or answer.meta is None:
@@ -111,7 +111,7 @@ class MartController(Controller):
             headers |= _headers(answer.meta)
         if answer.meta.next_cursor is not None:
             headers["Link"] = f'<{_next(request, answer.meta.next_cursor)}>; rel="next"'
-        return Response(answer.body, media_type=FORMATS[asked.format][0], headers=headers)
+        return Response(answer.body, media_type=MEDIA_TYPES[asked.format], headers=headers)
 
 
 async def _asked(request: ApiRequest, served: Served, name: str) -> Asked:

@@ -96,9 +96,9 @@ class SessionPage(Out, frozen=True):
 class SessionListController(Controller):
     path = "/sessions"
     tags = ("Sessions",)
-    dependencies = {"asked": asked_window}  # noqa: RUF012 - the framework declares it so
 
     @get(
+        dependencies={"asked": asked_window},
         operation_id="listSessions",
         summary="The sessions behind the figures",
         responses=problems(),

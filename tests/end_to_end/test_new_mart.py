@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -161,7 +162,7 @@ def test_nulls_are_last_and_on_one_page_only(warehouse: Warehouse, api: Api, ord
     for each in reversed(order.split(",")):
         name = each.removeprefix("-")
         known = [row for row in expected if row[name] is not None]
-        known.sort(key=lambda row, name=name: row[name], reverse=each != name)  # type: ignore[misc]
+        known.sort(key=itemgetter(name), reverse=each != name)
         expected = [*known, *(row for row in expected if row[name] is None)]
     for limit in (1, 2, 1_000):
         assert expected == by_pages(api, "busy_flows", limit, order_by=order)
@@ -245,12 +246,22 @@ UNSERVABLE: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+class Ear(logging.Handler):
+    """Notes warnings."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self.said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
 @contextmanager
 def heard() -> Iterator[list[str]]:
     """The warnings of the API; the framework takes pytest's own ear off when an API starts."""
     said: list[str] = []
-    ear = logging.Handler(logging.WARNING)
-    ear.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    ear = Ear(said)
     logger = logging.getLogger("upshot")
     logger.addHandler(ear)
     try:
