@@ -18,7 +18,7 @@ from msgspec.structs import asdict
 from ingest.audit import PERSONAL, note_reading
 from ingest.auth import ADMINS, Identity, only
 from ingest.figure_answers import answer
-from ingest.figures import Figures, difference, minutes_percentile
+from ingest.figures import Figures, Interval, difference, minutes_percentile
 from ingest.openapi import problems, unchanged
 from ingest.privacy import Viewer
 from ingest.problems import FlowNotFound
@@ -28,6 +28,7 @@ from ingest.store.reads import FlowFigures, Found, Moment, PreviousRow, Reads
 from ingest.windows import Asked, Window, asked_window
 
 TOP = 10
+MOST_TOP = 1_000
 
 AskedEngineer = Annotated[
     UUID | None, QueryParameter(description="Count this engineer's sessions only.")
@@ -40,6 +41,10 @@ AskedPrevious = Annotated[
             " day, to the minute."
         )
     ),
+]
+AskedTop = Annotated[
+    int,
+    QueryParameter(ge=1, le=MOST_TOP, description="How many flows, and how many engineers."),
 ]
 COMPRESSED = CompressionConfig(backend="gzip", minimum_size=1_000, gzip_compress_level=4)
 ApiRequest = Request[Identity, None, Any]
@@ -80,17 +85,19 @@ class Summary(Out, frozen=True):
     total_sessions: int
     completed_sessions: int
     completion_rate: float
+    completion_rate_interval: Interval | None
     avg_duration_minutes: float
     p50_duration_minutes: float | None
     p90_duration_minutes: float | None
     outcome_breakdown: OutcomeBreakdown
     response_rate: float | None
+    response_rate_interval: Interval | None
     total_ratings: int
     avg_csat: float | None
     csat_percent: float | None
+    csat_percent_interval: Interval | None
     csat_distribution: CsatDistribution
     active_engineers: int | None
-    """Engineers with a session in the window. Not told of a flow."""
 
 
 class Change(Out, frozen=True):
@@ -137,6 +144,7 @@ class TopFlow(Out, frozen=True):
     name: str
     sessions: int
     completion_rate: float
+    completion_rate_interval: Interval | None
     avg_duration_minutes: float
     avg_csat: float | None
     ratings: int
@@ -147,6 +155,7 @@ class TopEngineer(Out, frozen=True):
     name: str
     sessions: int
     completion_rate: float
+    completion_rate_interval: Interval | None
     avg_duration_minutes: float
 
 
@@ -170,9 +179,11 @@ class Step(Out, frozen=True):
     completions: int
     drop_offs: int
     drop_off: float | None
+    drop_off_interval: Interval | None
     helpful_yes: int
     helpful_no: int
     helpful_rate: float | None
+    helpful_rate_interval: Interval | None
 
 
 class Edge(Out, frozen=True):
@@ -217,6 +228,8 @@ class OwnAnalytics(OwnFigures, frozen=True):
 
 
 class FlowFiguresOut(Out, frozen=True):
+    tree_id: UUID
+    name: str
     summary: Summary
     avg_csat: float | None
     total_ratings: int
@@ -256,12 +269,13 @@ class AnalyticsController(Controller):
         asked: NamedDependency[Asked],
         engineer_id: AskedEngineer = None,
         previous: AskedPrevious = False,
+        top: AskedTop = TOP,
     ) -> Response[TeamAnalytics]:
         """Figures of the whole account, or of one of its engineers."""
         who = request.user
         defined = await reads.figures(who.account_id)
         found = await reads.account(
-            who.account_id, asked.comparing(previous), TOP, user_id=engineer_id, previous=previous
+            who.account_id, asked.comparing(previous), top, user_id=engineer_id, previous=previous
         )
         window = asked.resolve(found.moment.today)
         note_reading(
@@ -293,12 +307,13 @@ class AnalyticsController(Controller):
         reads: NamedDependency[Reads],
         asked: NamedDependency[Asked],
         previous: AskedPrevious = False,
+        top: AskedTop = TOP,
     ) -> Response[OwnAnalytics]:
         """Figures of the caller's own sessions."""
         who = request.user
         defined = await reads.figures(who.account_id)
         found = await reads.account(
-            who.account_id, asked.comparing(previous), TOP, user_id=who.user_id, previous=previous
+            who.account_id, asked.comparing(previous), top, user_id=who.user_id, previous=previous
         )
         window = asked.resolve(found.moment.today)
         return answer(
@@ -350,7 +365,7 @@ class AnalyticsController(Controller):
             found,
             FlowAnalytics,
             defined,
-            figures=lambda: _flow(defined, found, window),
+            figures=lambda: _flow(defined, found, flow_id, window),
             meta=_meta(found.moment, window),
         )
 
@@ -367,11 +382,12 @@ def _team(defined: Figures, found: Found[AccountFigures], window: Window) -> Tea
                 name=row.name,
                 sessions=row.sessions,
                 completion_rate=defined.of("completion_rate", asdict(row)) or 0.0,
+                completion_rate_interval=defined.interval("completion_rate", asdict(row)),
                 avg_duration_minutes=defined.of("avg_duration_minutes", asdict(row)) or 0.0,
             )
             for row in found.figures.engineers
         ],
-        previous=_previous(found.previous, summary),
+        previous=_previous(defined, found.previous, summary),
     )
 
 
@@ -381,14 +397,18 @@ def _own(defined: Figures, found: Found[AccountFigures], window: Window) -> OwnF
         summary=summary,
         time_series=_series(defined, found.figures.days, window),
         top_flows=_top_flows(defined, found.figures.flows),
-        previous=_previous(found.previous, summary),
+        previous=_previous(defined, found.previous, summary),
     )
 
 
-def _flow(defined: Figures, found: Found[FlowFigures], window: Window) -> FlowFiguresOut:
+def _flow(
+    defined: Figures, found: Found[FlowFigures], flow_id: UUID, window: Window
+) -> FlowFiguresOut:
     figures = found.figures
     summary = _summary(defined, figures)
     return FlowFiguresOut(
+        tree_id=flow_id,
+        name=figures.name,
         summary=summary,
         avg_csat=summary.avg_csat,
         total_ratings=summary.total_ratings,
@@ -408,7 +428,9 @@ def _flow(defined: Figures, found: Found[FlowFigures], window: Window) -> FlowFi
             Step(
                 **asdict(step),
                 drop_off=defined.of("drop_off", asdict(step)),
+                drop_off_interval=defined.interval("drop_off", asdict(step)),
                 helpful_rate=defined.of("helpful_rate", asdict(step)),
+                helpful_rate_interval=defined.interval("helpful_rate", asdict(step)),
             )
             for step in figures.steps
         ],
@@ -422,7 +444,7 @@ def _flow(defined: Figures, found: Found[FlowFigures], window: Window) -> FlowFi
             )
             for comment in figures.comments
         ],
-        previous=_previous(found.previous, summary),
+        previous=_previous(defined, found.previous, summary),
     )
 
 
@@ -457,14 +479,17 @@ def _summary(defined: Figures, figures: AccountFigures | FlowFigures) -> Summary
         total_sessions=sums["sessions"],
         completed_sessions=sums["completed"],
         completion_rate=defined.of("completion_rate", sums) or 0.0,
+        completion_rate_interval=defined.interval("completion_rate", sums),
         avg_duration_minutes=defined.of("avg_duration_minutes", sums) or 0.0,
         p50_duration_minutes=minutes_percentile(figures.durations, 5),
         p90_duration_minutes=minutes_percentile(figures.durations, 9),
         outcome_breakdown=convert(sums, OutcomeBreakdown),
         response_rate=defined.of("response_rate", sums),
+        response_rate_interval=defined.interval("response_rate", sums),
         total_ratings=sums["ratings"],
         avg_csat=defined.of("avg_csat", sums),
         csat_percent=defined.of("csat_percent", sums),
+        csat_percent_interval=defined.interval("csat_percent", sums),
         csat_distribution=convert(sums, CsatDistribution),
         active_engineers=(
             figures.active_engineers if isinstance(figures, AccountFigures) else None
@@ -472,21 +497,25 @@ def _summary(defined: Figures, figures: AccountFigures | FlowFigures) -> Summary
     )
 
 
-def _previous(before: PreviousRow | None, summary: Summary) -> Previous | None:
+def _previous(defined: Figures, before: PreviousRow | None, summary: Summary) -> Previous | None:
     if before is None:
         return None
+    sums = asdict(before)
     then = Summary(
         total_sessions=before.sessions,
         completed_sessions=before.completed,
         completion_rate=before.completion_rate or 0.0,
+        completion_rate_interval=defined.interval("completion_rate", sums),
         avg_duration_minutes=before.avg_duration_minutes or 0.0,
         p50_duration_minutes=before.p50_duration_minutes,
         p90_duration_minutes=before.p90_duration_minutes,
         outcome_breakdown=convert(before, OutcomeBreakdown, from_attributes=True),
         response_rate=before.response_rate,
+        response_rate_interval=defined.interval("response_rate", sums),
         total_ratings=before.ratings,
         avg_csat=before.avg_csat,
         csat_percent=before.csat_percent,
+        csat_percent_interval=defined.interval("csat_percent", sums),
         csat_distribution=convert(before, CsatDistribution, from_attributes=True),
         active_engineers=before.active_engineers,
     )
@@ -540,6 +569,7 @@ def _top_flows(defined: Figures, rows: list[FlowRow]) -> list[TopFlow]:
             name=row.name,
             sessions=row.sessions,
             completion_rate=defined.of("completion_rate", asdict(row)) or 0.0,
+            completion_rate_interval=defined.interval("completion_rate", asdict(row)),
             avg_duration_minutes=defined.of("avg_duration_minutes", asdict(row)) or 0.0,
             avg_csat=defined.of("avg_csat", asdict(row)),
             ratings=row.ratings,

@@ -16,6 +16,8 @@ from ingest.analytics import AnalyticsController
 from ingest.audit import answer_refusal, start_auditing, tell_request
 from ingest.auth import TokenAuth
 from ingest.batch import BatchController
+from ingest.caller import CallerController
+from ingest.chart_library import ChartLibrary
 from ingest.comments import CommentController
 from ingest.directory import DirectoryController
 from ingest.embedded import database_url
@@ -26,12 +28,14 @@ from ingest.keys import Keys, SharedSecret
 from ingest.mart_answers import MartAnswers
 from ingest.marts import MartController
 from ingest.openapi import openapi_config
+from ingest.pages import PageController
 from ingest.problems import Forbidden, Problem, answer_problem
 from ingest.quotas import Counted, tell_quota
 from ingest.served import Served
 from ingest.session_list import SessionListController
 from ingest.sessions import SessionController
 from ingest.settings import Settings, read_settings
+from ingest.sign_in import SignInController
 from ingest.steps import StepController
 from ingest.stopping import Stopping
 from ingest.store.database import Database
@@ -53,6 +57,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
     return Litestar(
         route_handlers=[
             HealthController,
+            PageController,
+            SignInController,
             Router(
                 "/api/v1",
                 route_handlers=[
@@ -63,6 +69,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     BatchController,
                     AnalyticsController,
                     CommentController,
+                    CallerController,
                     MartController,
                 ],
                 # Around these routes, not in front of all with exceptions: what is not listed
@@ -96,6 +103,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             {
                 "settings": settings,
                 "token_keys": _keys(settings),
+                "chart_library": ChartLibrary(settings.home),
                 "stopping": Stopping(notice_seconds=settings.stop_notice_seconds),
             }
         ),

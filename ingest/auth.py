@@ -25,6 +25,9 @@ ROLES: tuple[Role, ...] = get_args(Role)
 ADMINS: frozenset[Role] = frozenset({"team_admin", "super_admin"})
 
 LEEWAY = timedelta(seconds=30)
+READING = {"GET", "HEAD", "OPTIONS"}
+COOKIE = "upshot_token"
+"""What pages read with; see ingest/sign_in.py."""
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -120,12 +123,28 @@ async def _identify(scope: Scope) -> Identity:
     """Return who asks; of the scope itself, for a connection with all its headers costs more."""
     header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
     scheme, _, token = header.decode("latin-1").partition(" ")
+    if not header and (kept := _kept_token(scope)):
+        scheme, token = "bearer", kept
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("A bearer token is needed: Authorization: Bearer <token>.")
     state = scope["litestar_app"].state
     keys: Keys = state.token_keys
     key = await keys.of(token.strip())
     return read_token(state.settings, key, token.strip())
+
+
+def _kept_token(scope: Scope) -> str | None:
+    """Return the token of the cookie, where a page of ours reads.
+
+    Browsers send a cookie whoever asked for the request: so it never writes, and what another
+    site's page asks for, it does not answer.
+    """
+    headers = dict(scope["headers"])
+    if b"cookie" not in headers or scope.get("method") not in READING:
+        return None
+    if headers.get(b"sec-fetch-site", b"none") not in {b"none", b"same-origin"}:
+        return None
+    return ASGIConnection[Any, Any, Any, Any](scope).cookies.get(COOKIE)
 
 
 def _acting(scope: Scope, identity: Identity) -> Identity:

@@ -33,6 +33,9 @@ def not_modified(etag: str) -> Response[None]:
     return Response(None, status_code=304, headers=etag_headers(etag))
 
 
+VARY = "Accept, Authorization, Cookie"
+
+
 def etag_headers(etag: str) -> dict[str, str]:
     """Return what an answer with a tag says: keep it for yourself, and ask each time."""
-    return {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}
+    return {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": VARY}

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec import Struct
+
 from ingest.catalog import Catalog
 
 SUMMARY = {
@@ -23,6 +25,25 @@ DEFINED_BY = {
     "Edge": "step_edges",
 }
 """Which mart has the columns that an answer's part shows."""
+BEYOND_MARTS = {"active_engineers": "Engineers with a session in the window. Not told of a flow."}
+"""What is counted where it is read: no sum of marts, as an engineer works on many days."""
+
+
+class Meaning(Struct, frozen=True):
+    description: str
+    unit: str | None
+
+
+def meanings(catalog: Catalog) -> dict[str, Meaning]:
+    """Return what figures mean, by the names that the analytics give them."""
+    named = {column: name for name, column in SUMMARY.items()}
+    by_marts = {
+        named.get(column.name, column.name): Meaning(column.description, column.unit)
+        for mart in reversed(DEFINED_BY.values())
+        if mart in catalog.marts
+        for column in catalog.marts[mart].columns
+    }
+    return by_marts | {name: Meaning(text, None) for name, text in BEYOND_MARTS.items()}
 
 
 def with_meanings(document: dict[str, Any], catalog: Catalog | None) -> dict[str, Any]:
@@ -39,10 +60,11 @@ def with_meanings(document: dict[str, Any], catalog: Catalog | None) -> dict[str
 
 def _described(schema: dict[str, Any], catalog: Catalog, mart: str) -> dict[str, Any]:
     columns = catalog.marts[mart].by_name
+    texts = BEYOND_MARTS | {name: column.description for name, column in columns.items()}
     return {
         name: (
-            each | {"description": columns[column].description}
-            if "$ref" not in each and (column := SUMMARY.get(name, name)) in columns
+            each | {"description": texts[known]}
+            if "$ref" not in each and (known := SUMMARY.get(name, name)) in texts
             else each
         )
         for name, each in schema["properties"].items()

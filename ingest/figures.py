@@ -9,6 +9,15 @@ MICROSECONDS_PER_MINUTE = 60_000_000
 BITS_KEPT = 6
 """Of a duration, in its bucket; see macros/figures/durations.sql."""
 
+Z = Decimal("1.96")
+
+
+class Interval(Struct, frozen=True):
+    """Between what the share of all may be, given so few: Wilson's interval at 95 % (z = 1.96)."""
+
+    low: float
+    high: float
+
 
 class Quotient(Struct, frozen=True):
     """A figure as `figure_definitions` in macros/figures/figures.sql has it."""
@@ -32,6 +41,26 @@ class Quotient(Struct, frozen=True):
         divisor = sum(sums[name] for name in self.per) * self.unit
         return None if divisor == 0 else _rounded(Decimal(dividend) / divisor, self.decimals)
 
+    def interval_of_sums(self, sums: Mapping[str, int]) -> Interval | None:
+        """Return the interval of a share, in its unit; nothing of nothing.
+
+        It is `wilson_low` and `wilson_high` of macros/figures/figures.sql.
+
+        >>> rate = Quotient(of=["completed"], per=["sessions"], decimals=3)
+        >>> rate.interval_of_sums({"completed": 1, "sessions": 1})
+        Interval(low=0.207, high=1.0)
+        """
+        part, whole = sum(sums[name] for name in self.of), sum(sums[name] for name in self.per)
+        if whole == 0:
+            return None
+        middle = part + Z**2 / 2
+        spread = Z * (Decimal(part) * (whole - part) / whole + Z**2 / 4).sqrt()
+        low, high = (
+            _rounded(self.times * bound / (whole + Z**2), self.decimals)
+            for bound in (middle - spread, middle + spread)
+        )
+        return Interval(low=low, high=high)
+
 
 class Figures(Struct, frozen=True):
     """All figures by name: what they are of which sums."""
@@ -42,6 +71,9 @@ class Figures(Struct, frozen=True):
 
     def of(self, name: str, sums: Mapping[str, int]) -> float | None:
         return self.quotients[name].of_sums(sums)
+
+    def interval(self, name: str, sums: Mapping[str, int]) -> Interval | None:
+        return self.quotients[name].interval_of_sums(sums)
 
 
 def minutes_percentile(durations: Mapping[int, int], tenths: int) -> float | None:

@@ -6,9 +6,9 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from ingest.auth import READING
 from ingest.store.quotas import Quotas
 
-READING = {"GET", "HEAD", "OPTIONS"}
 COUNTS_ITEMS = "counts_items"
 """Marks a handler that says itself how many events it takes in."""
 _COUNTED = "upshot_counted"

@@ -57,6 +57,15 @@ AskedHour = Annotated[
     # The framework's document leaves out a limit of 0.
     QueryParameter(gt=-1, le=23, description="Only those that started in this hour of a day."),
 ]
+AskedDate = Annotated[
+    Literal["start", "rating"],
+    QueryParameter(
+        description=(
+            "Which day of a session has to be in the window: the one it started on, or the one it"
+            " was rated on, as the figures of ratings have it."
+        )
+    ),
+]
 AskedTotal = Annotated[
     YesOrNo, QueryParameter(description="Whether to count all of them, on every page.")
 ]
@@ -117,11 +126,12 @@ class SessionListController(Controller):
         rating: AskedRating = None,
         weekday: AskedWeekday = None,
         hour: AskedHour = None,
+        dated_by: AskedDate = "start",
         limit: AskedLimit = 50,
         cursor: AskedCursor = None,
         total: AskedTotal = "false",
     ) -> SessionPage:
-        """Those that started on the days of the window, newest first, page by page.
+        """Those that started on the days of the window, the newest start first, page by page.
 
         With the same window and filters there are as many as the figures count. Comments are shown
         to `team_admin`, `super_admin` and the engineer whose session it was.
@@ -135,6 +145,7 @@ class SessionListController(Controller):
             ratings=_ratings(rated, rating),
             weekday=weekday,
             hour=hour,
+            by_rating=dated_by == "rating",
         )
         of = digest("sessions", who.account_id, asked, filters)
         start = _starting(asked, read_cursor(cursor, of), of)
@@ -163,6 +174,7 @@ class SessionListController(Controller):
             rating=rating,
             weekday=weekday,
             hour=hour,
+            dated_by=None if dated_by == "start" else dated_by,
         )
         return SessionPage(
             sessions=[_listed(row) for row in rows],

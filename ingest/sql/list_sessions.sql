@@ -1,6 +1,6 @@
--- Sessions that started on the days of a window and that the filters let
--- through, newest first: a page of them, and how many there are if asked for.
--- What is filtered by is what the figures count.
+-- Sessions that started, or were rated, on the days of a window and that the
+-- filters let through, newest first: a page of them, and how many there are if
+-- asked for. What is filtered by is what the figures count.
 --
 -- All of it is read from raw: the planner can choose how, which it cannot with
 -- staging, and need not look at what is only counted.
@@ -32,15 +32,27 @@ with found as not materialized (
         -- For the index, and wider than clocks were ever changed: where they
         -- are put back over midnight, a day has a part before its midnight,
         -- and the day before has one after it.
-        and sessions.started_at >= (
-            %(day_from)s::date::timestamp at time zone %(time_zone)s
-        ) - interval '24 hours'
-        and sessions.started_at < (
-            (%(day_to)s::date + 1)::timestamp at time zone %(time_zone)s
-        ) + interval '24 hours'
-        -- The definition of a session's day.
-        and (sessions.started_at at time zone %(time_zone)s)::date
-        between %(day_from)s and %(day_to)s
+        and sessions.started_at >= case
+            when %(by_rating)s then '-infinity'
+            else (
+                %(day_from)s::date::timestamp at time zone %(time_zone)s
+            ) - interval '24 hours'
+        end
+        and sessions.started_at < case
+            when %(by_rating)s then 'infinity'
+            else (
+                (%(day_to)s::date + 1)::timestamp at time zone %(time_zone)s
+            ) + interval '24 hours'
+        end
+        -- The definition of a session's day, and of that of its rating.
+        and (
+            (
+                case
+                    when %(by_rating)s then ratings.occurred_at
+                    else sessions.started_at
+                end
+            ) at time zone %(time_zone)s
+        )::date between %(day_from)s and %(day_to)s
         and (%(user_id)s::uuid is null or sessions.user_id = %(user_id)s)
         and (%(flow_id)s::uuid is null or sessions.flow_id = %(flow_id)s)
         and (

@@ -509,6 +509,17 @@ select
             from sessions_ever
             where sessions_ever.sessions > 0
         ),
+        'name',
+        coalesce(
+            (
+                select flows.name
+                from marts.flows
+                where
+                    flows.account_id = %(account_id)s
+                    and flows.flow_id = %(flow_id)s
+            ),
+            'Unknown'
+        ),
         'days', coalesce((select json_agg(days) from days), '[]'),
         'steps',
         coalesce((select json_agg(shown_steps) from shown_steps), '[]'),

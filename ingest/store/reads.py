@@ -232,6 +232,7 @@ class FlowFigures(Struct, frozen=True):
     """Days with a session or a rating, in no order; steps in theirs, comments newest first."""
 
     is_known: bool
+    name: str
     days: list[DayRow]
     durations: dict[int, int]
     """As those of an account."""

@@ -30,6 +30,8 @@ class SessionFilters(Struct, frozen=True, kw_only=True):
     """1 is Monday; of the day that it started."""
     hour: int | None = None
     """In which it started."""
+    by_rating: bool = False
+    """Whether the window's days are those of its rating, and not of its start."""
 
 
 class SessionRow(Struct, frozen=True):

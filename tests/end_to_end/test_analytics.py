@@ -243,6 +243,25 @@ def test_the_first_window_of_the_calendar_has_none_before_it(team: Api) -> None:
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/previous"]
 
 
+def test_as_many_flows_and_engineers_are_named_as_are_asked_for(team: Api) -> None:
+    def named(**query: int) -> tuple[int, int]:
+        body = team("GET", "/analytics/team", params=query, role="team_admin").json()
+        return len(body["top_flows"]), len(body["top_engineers"])
+
+    assert (2, 3) == named() == named(top=1_000)
+    assert (1, 1) == named(top=1)
+    assert 1 == len(team("GET", "/analytics/me?top=1", user_id=ENGINEER).json()["top_flows"])
+    for top in (0, 1_001):
+        answer = team("GET", f"/analytics/team?top={top}", role="team_admin")
+        assert (422, "/top") == (answer.status_code, answer.json()["errors"][0]["pointer"])
+
+
+def test_a_flow_says_which_it_is(team: Api) -> None:
+    for flow_id, name in ((FLOW, "Router"), (UNKNOWN_FLOW, "Unknown")):
+        body = team("GET", f"/analytics/flows/{flow_id}").json()
+        assert (str(flow_id), name) == (body["tree_id"], body["name"])
+
+
 def test_an_unknown_flow_is_404(team: Api) -> None:
     answer = team("GET", f"/analytics/flows/{uuid4()}")
     assert (answer.status_code, answer.json()["code"]) == (404, "flow_not_found")

@@ -129,6 +129,9 @@ def agree_on_ratings(team: Api, window: dict[str, str], whole: dict[str, Any]) -
     assert ratings == sum(day["ratings"] for day in whole["time_series"])
     for name in ("flow_leaderboard", "engineer_leaderboard"):
         assert ratings == sum(row["ratings"] for row in rows_of(team, name, **window))
+    for stars in range(1, 6):
+        rated = count_sessions(team, window | {"dated_by": "rating", "rating": str(stars)})
+        assert summary["csat_distribution"][f"rating_{stars}"] == rated
     points = sum(
         int(name.removeprefix("rating_")) * number
         for name, number in summary["csat_distribution"].items()
@@ -155,6 +158,8 @@ def agree_on_engineers(team: Api, window: dict[str, str], whole: dict[str, Any])
             assert (
                 row["completion_rate_low"] <= row["completion_rate"] <= row["completion_rate_high"]
             )
+            interval = {"low": row["completion_rate_low"], "high": row["completion_rate_high"]}
+            assert own["summary"]["completion_rate_interval"] == interval
             assert row["insufficient_sample"] == (row["sessions"] < 5)
         listed = {"user_id": user_id, "role": "engineer"}
         assert own["summary"]["total_sessions"] == count_sessions(team, window, **listed)

@@ -68,6 +68,11 @@ def test_there_are_as_many_as_the_figures_count(team: Api, engineer: UUID | None
     assert sum(count(hour=hour) for hour in range(24)) == summary["total_sessions"]
     assert count(rated="true") == sum(count(rating=stars) for stars in range(1, 6))
     assert count(rated="true") + count(rated="false") == summary["total_sessions"]
+    rated = {f"rating_{stars}": count(dated_by="rating", rating=stars) for stars in range(1, 6)}
+    assert rated == summary["csat_distribution"]
+    for day in body["time_series"]:
+        on_the_day = {"from": day["date"], "to": day["date"], "dated_by": "rating"}
+        assert count(**on_the_day) == day["ratings"]
 
 
 def test_engineers_are_counted_as_on_the_leaderboard(team: Api) -> None:

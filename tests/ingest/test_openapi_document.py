@@ -64,6 +64,8 @@ def right_calls(known: Acquaintance) -> dict[str, Call]:
         "postEvents": Call("POST", "/events", [event], "service"),
         "getTeamAnalytics": Call("GET", "/analytics/team", role="team_admin"),
         "getOwnAnalytics": Call("GET", "/analytics/me"),
+        "getCaller": Call("GET", "/me"),
+        "getFigureMeanings": Call("GET", "/figures"),
         "getFlowAnalytics": Call("GET", f"/analytics/flows/{known.flow_id}"),
         "listSessions": Call("GET", "/sessions"),
         "listComments": Call("GET", "/comments"),
@@ -186,6 +188,8 @@ HOWS: dict[str, dict[int, How]] = {
     "getTeamAnalytics": {200: send, 304: of_what_is_known},
     "getOwnAnalytics": {200: send, 304: of_what_is_known},
     "getFlowAnalytics": {200: send, 304: of_what_is_known, 404: of_no_id},
+    "getCaller": {200: send},
+    "getFigureMeanings": {200: send},
     "listSessions": {200: send},
     "listComments": {200: send},
     "listMarts": {200: send},
@@ -197,7 +201,7 @@ HOWS = {name: OF_EVERY_CALL | hows for name, hows in HOWS.items()}
 
 READS = (
     *("getTeamAnalytics", "getOwnAnalytics", "getFlowAnalytics"),
-    *("listSessions", "listComments"),
+    *("getCaller", "getFigureMeanings", "listSessions", "listComments"),
     *("listMarts", "describeMart", "readMart", f"read_{A_MART}"),
 )
 

@@ -1,0 +1,189 @@
+/**
+ * Charts: a spec of `charts/`, drawn from rows, with its numbers as a table and as files.
+ *
+ * @typedef {{
+ *   title: string,
+ *   fileName: string,
+ *   spec: (rows: any[], width: number) => object,
+ *   columns: import("./table.js").Column[],
+ *   onPick?: (row: any) => void,
+ *   empty: string,
+ *   note?: string,
+ * }} ChartOptions
+ */
+
+import { save, saveFrom } from "./csv.js";
+import { h, refill } from "./elements.js";
+import { plainTable, saveCsv } from "./table.js";
+
+/** @returns {Promise<typeof import("../vega.d.ts")>} */
+const library = () => import("../vega.js");
+
+const SHARPNESS = 2;
+
+export class Chart {
+  /** @type {any[]} */
+  #rows = [];
+  /** @type {{view: import("../vega.d.ts").View, finalize(): void} | null} */
+  #drawn = null;
+  #width = 0;
+  #turn = 0;
+  #isTable = false;
+  #drawing = h("div", { class: "drawing" });
+  #numbers = h("div", { hidden: true });
+  #options;
+
+  /** @param {ChartOptions} options */
+  constructor(options) {
+    this.#options = options;
+    const { title, note } = options;
+    this.element = h(
+      "section",
+      { class: "card chart", "aria-label": title },
+      h("div", { class: "card-head" }, h("h2", {}, title), this.#buttons(title)),
+      note && h("p", { class: "muted note" }, note),
+      this.#drawing,
+      this.#numbers,
+    );
+    new ResizeObserver(() => this.#width !== this.#drawing.clientWidth && this.#draw()).observe(
+      this.#drawing,
+    );
+    addEventListener("theme", () => this.#draw());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
+  }
+
+  /** @param {any[]} rows */
+  show(rows) {
+    if (JSON.stringify(rows) === JSON.stringify(this.#rows)) return;
+    this.#rows = rows;
+    this.#draw();
+    if (this.#isTable) this.#fillNumbers();
+  }
+
+  /** @param {string} title */
+  #buttons(title) {
+    const { fileName, columns } = this.#options;
+    /** @type {[string, string, (event: Event) => void][]} */
+    const buttons = [
+      ["Table", `Show the numbers of “${title}”`, (event) => this.#toggle(event)],
+      ["CSV", `Save “${title}” as CSV`, () => saveCsv(fileName, columns, this.#rows)],
+      ["PNG", `Save “${title}” as PNG`, () => this.#savePng(fileName)],
+      ["SVG", `Save “${title}” as SVG`, () => this.#saveSvg(fileName)],
+    ];
+    return h(
+      "div",
+      { class: "buttons" },
+      buttons.map(([text, label, onclick]) =>
+        h("button", { class: "quiet", "aria-label": label, onclick }, text),
+      ),
+    );
+  }
+
+  async #draw() {
+    const turn = ++this.#turn;
+    this.#width = this.#drawing.clientWidth;
+    if (this.#rows.length === 0) {
+      this.#drawn?.finalize();
+      this.#drawn = null;
+      refill(this.#drawing, h("p", { class: "empty" }, this.#options.empty));
+      return;
+    }
+    if (this.#width === 0) return;
+    const { vegaEmbed } = await library();
+    if (turn !== this.#turn) return;
+    const host = h("div", { class: "host" });
+    const spec = this.#options.spec(this.#rows, this.#width);
+    host.style.width = `${this.#width}px`;
+    this.#drawing.style.minHeight = `${this.#drawing.clientHeight}px`;
+    const before = this.#drawn;
+    this.#drawing.replaceChildren(host);
+    const drawn = await vegaEmbed(
+      host,
+      { ...spec, datasets: { rows: this.#rows } },
+      {
+        ast: true,
+        actions: false,
+        renderer: "svg",
+        defaultStyle: false,
+        tooltip: { disableDefaultStyle: true },
+        config: theme(),
+      },
+    );
+    before?.finalize();
+    if (turn !== this.#turn) return drawn.finalize();
+    this.#drawn = drawn;
+    this.#drawing.style.minHeight = "";
+    drawn.view.addEventListener("click", (_, item) => {
+      if (item?.datum) this.#options.onPick?.(item.datum);
+    });
+  }
+
+  /** @param {Event} event */
+  #toggle(event) {
+    this.#isTable = !this.#isTable;
+    const button = /** @type {HTMLElement} */ (event.currentTarget);
+    button.setAttribute("aria-pressed", String(this.#isTable));
+    this.#drawing.hidden = this.#isTable;
+    this.#numbers.hidden = !this.#isTable;
+    if (this.#isTable) this.#fillNumbers();
+  }
+
+  #fillNumbers() {
+    const { columns, title } = this.#options;
+    refill(this.#numbers, plainTable(columns, this.#rows, title));
+  }
+
+  /** @param {string} fileName */
+  async #savePng(fileName) {
+    const address = await this.#drawn?.view.toImageURL("png", SHARPNESS);
+    if (address) saveFrom(`${fileName}.png`, address);
+  }
+
+  /** @param {string} fileName */
+  async #saveSvg(fileName) {
+    const svg = await this.#drawn?.view.toSVG();
+    if (svg) save(`${fileName}.svg`, "image/svg+xml", svg);
+  }
+}
+
+/** @param {string} name of a colour of the page, as it is now, in light or in dark */
+export function colour(name) {
+  probe.style.color = `var(--${name})`;
+  if (!probe.isConnected) document.body.append(probe);
+  return getComputedStyle(probe).color;
+}
+
+const probe = h("span", { hidden: true });
+
+/** Read the colours and fonts of the page, so that the charts have them. */
+export function theme() {
+  const font = getComputedStyle(document.body).fontFamily;
+  const text = colour("text-muted");
+  return {
+    font,
+    background: colour("card"),
+    view: { stroke: null },
+    axis: {
+      labelColor: text,
+      titleColor: text,
+      gridColor: colour("line"),
+      domainColor: colour("line"),
+      tickColor: colour("line"),
+      labelFontSize: 11,
+    },
+    legend: { labelColor: text, titleColor: text, labelFontSize: 12, symbolStrokeWidth: 0 },
+    title: { color: text, fontSize: 12, fontWeight: 600 },
+    text: { color: colour("text"), fontSize: 12 },
+    bar: { color: colour("accent") },
+    line: { color: colour("accent") },
+    circle: { color: colour("accent") },
+    rule: { color: colour("accent") },
+    style: {
+      today: { color: colour("text-muted"), opacity: 0.12 },
+      "today-label": { color: text, fontSize: 11 },
+    },
+    range: {
+      category: ["resolved", "workaround", "escalated", "unresolved", "open"].map(colour),
+    },
+  };
+}

@@ -1,0 +1,123 @@
+/** What people wrote: the newest or the lowest rated, with a search. */
+
+import { ask, asked } from "./address.js";
+import { h } from "./elements.js";
+import { upshot } from "./signed-in.js";
+import { saveCsv } from "./table.js";
+import { at, stars } from "./words.js";
+
+const MORE = 20;
+const LARGEST_PAGE = 500;
+const MOST_IN_A_FILE = 10_000;
+const ORDERS = { newest: "Newest first", lowest: "Lowest rated first" };
+
+let shown = MORE;
+
+/** @param {string} flowId */
+function load(flowId) {
+  return upshot.comments({ ...query(flowId), limit: shown });
+}
+
+/** @param {string} flowId */
+function query(flowId) {
+  const { order, q } = asked();
+  return { flow_id: flowId, order: order === "lowest" ? "lowest" : "newest", q: q || undefined };
+}
+
+/** @param {string} flowId */
+async function all(flowId) {
+  const rows = [];
+  /** @type {string | null} */
+  let cursor = null;
+  do {
+    const page = await upshot.comments({ ...query(flowId), limit: LARGEST_PAGE, cursor });
+    rows.push(...page.comments);
+    cursor = page.next_cursor;
+  } while (cursor && rows.length < MOST_IN_A_FILE);
+  return rows;
+}
+
+function showMore() {
+  shown = Math.min(shown + MORE, LARGEST_PAGE);
+  ask({});
+}
+
+/**
+ * @param {any} page of the API
+ * @param {string} zone
+ * @param {string} flowId
+ */
+function element(page, zone, flowId) {
+  const { order, q } = asked();
+  /** @param {SubmitEvent} event */
+  const search = (event) => {
+    event.preventDefault();
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    ask({ q: String(form.get("q")) || null });
+  };
+  return h(
+    "section",
+    { class: "card comments", id: "comments", "aria-label": "Comments" },
+    h(
+      "div",
+      { class: "card-head" },
+      h("h2", {}, "Comments ", h("span", { class: "muted" }, "of all time")),
+      h(
+        "form",
+        { class: "search", role: "search", onsubmit: search },
+        h(
+          "label",
+          {},
+          h("span", { class: "hidden" }, "Order"),
+          h(
+            "select",
+            { id: "order", onchange: (/** @type {any} */ event) => ask({ order: event.target.value }) },
+            Object.entries(ORDERS).map(([value, text]) =>
+              h("option", { value, selected: value === (order ?? "newest") }, text),
+            ),
+          ),
+        ),
+        h(
+          "label",
+          {},
+          h("span", { class: "hidden" }, "Search in the comments"),
+          h("input", { id: "q", name: "q", type: "search", maxlength: 100, placeholder: "Search", value: q }),
+        ),
+        page.comments.length > 0 &&
+          h("button", { type: "button", class: "quiet", "aria-label": "Save “Comments” as CSV", onclick: async () => saveAll(await all(flowId)) }, "CSV"),
+      ),
+    ),
+    page.comments.length === 0
+      ? h("p", { class: "empty" }, q ? `No comment says “${q}”.` : "No comments that you may read yet: others' are shown when at least 5 people have rated.")
+      : h("ul", { class: "said" }, page.comments.map((/** @type {any} */ each) => comment(each, zone))),
+    page.next_cursor && shown < LARGEST_PAGE && h("button", { id: "more-comments", onclick: showMore }, "Show more"),
+  );
+}
+
+/**
+ * @param {any} each
+ * @param {string} zone
+ */
+function comment(each, zone) {
+  return h(
+    "li",
+    {},
+    h("span", { class: "stars", role: "img", "aria-label": `${each.rating} of 5 stars` }, stars(each.rating)),
+    h("p", { class: "text" }, each.comment),
+    h(
+      "p",
+      { class: "muted" },
+      `${each.user_name ?? "Somebody"}, `,
+      h("time", { datetime: each.created_at }, at(each.created_at, zone)),
+    ),
+  );
+}
+
+/** @param {any[]} rows */
+function saveAll(rows) {
+  /** @param {string} name */
+  const column = (name) => ({ name, title: name, value: (/** @type {any} */ row) => row[name] });
+  saveCsv("comments", ["created_at", "rating", "comment", "user_name"].map(column), rows);
+}
+
+export const comments = { load, element };

@@ -1,0 +1,186 @@
+/** How a flow does: where people get stuck, and what they said. */
+
+import pathSpec from "../charts/path.json" with { type: "json" };
+import { windowAsked } from "./address.js";
+import { areAllOf } from "./behind.js";
+import { Chart, colour } from "./chart.js";
+import { h, refill } from "./elements.js";
+import {
+  commonTiles,
+  csatChart,
+  dailyRows,
+  distributionChart,
+  distributionRows,
+  numberColumn,
+  outcomesChart,
+} from "./figures.js";
+import { comments } from "./comments.js";
+import { run } from "./page.js";
+import { upshot } from "./signed-in.js";
+import { table } from "./table.js";
+import { shareBar, tiles } from "./tiles.js";
+import { count, percent, some } from "./words.js";
+
+const LABELS_WIDTH = 215;
+const GAP = 75;
+const GAP_NARROW = 30;
+const ROOM_FOR_LABELS_NARROW = "1.9 * data('rows')[0].most";
+const NARROW = 560;
+
+const flowId = decodeURIComponent(location.pathname.split("/")[2]);
+areAllOf({ flow_id: flowId });
+const outcomes = outcomesChart("flow-sessions");
+const csat = csatChart();
+const distribution = distributionChart();
+const path = new Chart({
+  title: "The path through the steps",
+  fileName: "path",
+  spec: (_, width) => sized(width),
+  columns: [
+    { name: "step", title: "Step", value: (row) => row.title },
+    numberColumn("visits", "Reached it"),
+    numberColumn("went_on", "Went on"),
+    numberColumn("completions", "Completed here"),
+    numberColumn("drop_offs", "Left here"),
+    numberColumn("drop_off", "Drop-off", percent),
+    numberColumn("helpful_rate", "Helpful", percent),
+    numberColumn("votes", "Votes"),
+  ],
+  empty: "Nobody went through this flow in these days. Choose more days.",
+});
+
+/** @param {number} width of the whole drawing */
+function sized(width) {
+  const isNarrow = width < NARROW;
+  const labels = isNarrow ? 120 : LABELS_WIDTH;
+  const room = Math.max(width - labels - (isNarrow ? GAP_NARROW : GAP), 120);
+  const { hconcat, ...spec } = structuredClone(pathSpec);
+  const [visits, helpful] = /** @type {any[]} */ (hconcat);
+  visits.width = isNarrow ? room : Math.round(room * 0.66);
+  helpful.width = isNarrow ? room : Math.round(room * 0.34);
+  if (isNarrow) spec.params[0].expr = ROOM_FOR_LABELS_NARROW;
+  if (isNarrow) helpful.encoding.y.axis = visits.encoding.y.axis;
+  visits.encoding.y.axis.labelLimit = labels - 10;
+  visits.layer[0].encoding.color.scale.range = ["accent-soft", "resolved", "unresolved"].map(colour);
+  return { ...spec, [isNarrow ? "vconcat" : "hconcat"]: [visits, helpful] };
+}
+
+/** @param {any} figures */
+function stepRows({ steps }) {
+  const shown = steps.filter((/** @type {any} */ step) => step.is_current || step.visits > 0);
+  if (!shown.some((/** @type {any} */ step) => step.visits > 0)) return [];
+  const most = Math.max(...shown.map((/** @type {any} */ step) => step.visits));
+  return shown.map((/** @type {any} */ step, /** @type {number} */ place) => ({
+    ...step,
+    most,
+    // Two steps may have one title.
+    name: `${place + 1}. ${step.title}${step.is_current ? "" : " (gone)"}`,
+    went_on: step.visits - step.completions - step.drop_offs,
+    votes: step.helpful_yes + step.helpful_no,
+    low: step.helpful_rate_interval?.low ?? null,
+    high: step.helpful_rate_interval?.high ?? null,
+    label: step.visits ? `${count(step.visits)}${dropOff(step)}` : "nobody",
+  }));
+}
+
+/** @param {any} step */
+function dropOff({ drop_offs: left, drop_off: share, visits }) {
+  if (!left) return "";
+  return visits < 5 ? ` · ${left} left` : ` · ${percent(share)} left`;
+}
+
+/** @param {any} figures */
+function nextSteps({ steps, edges }) {
+  const titles = new Map(steps.map((/** @type {any} */ each) => [each.step_id, each.title]));
+  return (/** @type {any} */ step) => {
+    const ways = edges.filter((/** @type {any} */ edge) => edge.step_id === step.step_id).slice(0, 3);
+    if (ways.length === 0) return "–";
+    return ways.map((/** @type {any} */ edge) =>
+      h(
+        "span",
+        { class: "way" },
+        `${titles.get(edge.next_step_id) ?? edge.next_step_id} `,
+        h("span", { class: "muted" }, `${percent(edge.share)} (${count(edge.passes)})`),
+      ),
+    );
+  };
+}
+
+run({
+  load: async () => {
+    const [figures, said] = await Promise.all([
+      upshot.flow(flowId, { ...windowAsked(), previous: true }),
+      comments.load(flowId),
+    ]);
+    return { ...figures, said };
+  },
+  draw: (content, figures, { meanings }) => {
+    const { summary, previous, meta } = figures;
+    const days = dailyRows(figures.time_series, meta.partial_day);
+    const rows = stepRows(figures);
+    outcomes.show(summary.total_sessions ? days : []);
+    csat.show(summary.total_ratings ? days : []);
+    distribution.show(distributionRows(summary));
+    path.show(rows);
+    document.title = `${figures.name ?? "Flow"} · Upshot`;
+    refill(
+      content,
+      h("h1", {}, figures.name ?? "Flow"),
+      tiles(commonTiles(figures), meanings, previous),
+      path.element,
+      table({
+        id: "steps",
+        title: "Step by step",
+        fileName: "steps",
+        columns: stepColumns(nextSteps(figures)),
+        rows,
+        empty: "Nobody reached a step in these days.",
+      }),
+      outcomes.element,
+      h("div", { class: "columns" }, csat.element, distribution.element),
+      comments.element(figures.said, meta.time_zone, flowId),
+    );
+  },
+});
+
+/**
+ * @param {(step: any) => any} next
+ * @returns {import("./table.js").Column[]}
+ */
+function stepColumns(next) {
+  return [
+    { name: "step", title: "Step", value: (row) => row.title, show: (row) => row.name },
+    numberColumn("visits", "Reached it"),
+    {
+      name: "drop_off",
+      title: "Drop-off",
+      value: (row) => row.drop_off,
+      show: (row) => shareBar(row.drop_off, row.drop_off_interval, row.visits),
+    },
+    {
+      name: "helpful_yes",
+      title: "Thumbs",
+      value: (row) => row.helpful_yes,
+      show: (row) => thumbs(row),
+    },
+    { name: "helpful_no", title: "", value: (row) => row.helpful_no, show: () => "" },
+    {
+      name: "helpful_rate",
+      title: "Helpful",
+      value: (row) => row.helpful_rate,
+      show: (row) => shareBar(row.helpful_rate, row.helpful_rate_interval, row.votes),
+    },
+    { name: "next", title: "Then mostly", value: () => "", show: next },
+    { name: "step_id", title: "", value: (row) => row.step_id, show: () => "" },
+  ];
+}
+
+/** @param {any} row */
+function thumbs({ helpful_yes: yes, helpful_no: no }) {
+  return h(
+    "span",
+    { class: "thumbs", title: `${some(yes, "thumb")} up, ${some(no, "thumb")} down` },
+    h("span", { "aria-label": `${yes} up` }, `▲ ${count(yes)}`),
+    h("span", { "aria-label": `${no} down` }, `▼ ${count(no)}`),
+  );
+}

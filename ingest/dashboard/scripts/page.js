@@ -1,0 +1,254 @@
+/** What all pages have: who looks, for which days, and figures that update by themselves. */
+
+import { UpshotProblem } from "../public/client.js";
+import { addressOf, ask, asked, onAsked, windowAsked, PERIODS } from "./address.js";
+import { showSessions } from "./behind.js";
+import { h, refill } from "./elements.js";
+import { signedIn, signOut, toSignIn, upshot } from "./signed-in.js";
+import { at, days, wholeDay } from "./words.js";
+
+const LOOK_AGAIN_SECONDS = 10;
+export const ADMINS = ["team_admin", "super_admin"];
+
+/**
+ * @typedef {{
+ *   caller: any,
+ *   meanings: Map<string, string>,
+ * }} Around
+ *
+ * @typedef {{
+ *   filters?: (around: Around) => HTMLElement | null,
+ *   load: (around: Around) => Promise<any>,
+ *   draw: (content: HTMLElement, figures: any, around: Around) => void,
+ *   isAllowed?: (caller: any) => boolean,
+ * }} Page
+ */
+
+const masthead = /** @type {HTMLElement} */ (document.querySelector("#masthead"));
+const main = /** @type {HTMLElement} */ (document.querySelector("main"));
+const content = h("div", { id: "content", "aria-busy": "true" });
+const freshness = h("p", { class: "freshness", role: "status" });
+
+/**
+ * Run a page.
+ *
+ * @param {Page} page
+ */
+export async function run(page) {
+  applyTheme(localStorage.getItem("upshot.theme"));
+  main.append(content);
+  refill(content, h("div", { class: "loading" }, h("span", { class: "spinner" }), "Loading …"));
+  try {
+    const [caller, described] = await Promise.all([signedIn(), upshot.figures()]);
+    const meanings = new Map(
+      described.figures.map((/** @type {any} */ each) => [each.name, each.description]),
+    );
+    const around = { caller, meanings };
+    if (page.isAllowed && !page.isAllowed(caller)) return;
+    refill(masthead, head(caller, page, around));
+    await keepUp(page, around);
+  } catch (problem) {
+    fail(problem, () => location.reload());
+  }
+}
+
+/**
+ * Load and draw now, whenever the address changes, and every few seconds while somebody looks.
+ *
+ * @param {Page} page
+ * @param {Around} around
+ */
+async function keepUp(page, around) {
+  let turn = 0;
+  let shown = "";
+
+  /** @param {boolean} [isAsked] */
+  async function look(isAsked = false) {
+    const mine = ++turn;
+    if (isAsked) content.setAttribute("aria-busy", "true");
+    try {
+      const figures = await page.load(around);
+      if (mine !== turn) return;
+      const { meta, ...rest } = figures;
+      const text = JSON.stringify([rest, meta.window, location.pathname]);
+      if (text !== shown || isAsked) page.draw(content, figures, around);
+      shown = text;
+      content.setAttribute("aria-busy", "false");
+      refill(freshness, freshnessOf(meta));
+      freshness.classList.remove("is-stale");
+    } catch (problem) {
+      if (mine !== turn) return;
+      if (problem instanceof UpshotProblem && problem.status === 401) return toSignIn();
+      if (!shown || isAsked) {
+        shown = "";
+        fail(problem, () => look(true));
+      } else {
+        freshness.classList.add("is-stale");
+        refill(freshness, "The service does not answer; these figures are the last known. Trying again.");
+      }
+    }
+  }
+
+  onAsked(() => {
+    refill(masthead, head(around.caller, page, around));
+    look(true);
+    showSessions(around);
+  });
+  setInterval(() => document.hidden || look(), LOOK_AGAIN_SECONDS * 1000);
+  document.addEventListener("visibilitychange", () => document.hidden || look());
+  await look(true);
+  showSessions(around);
+}
+
+/**
+ * @param {unknown} problem
+ * @param {() => void} again
+ */
+function fail(problem, again) {
+  content.setAttribute("aria-busy", "false");
+  const { title, advice } = explained(problem);
+  refill(
+    content,
+    h(
+      "section",
+      { class: "card problem", role: "alert" },
+      h("h1", {}, title),
+      h("p", {}, advice),
+      h("button", { onclick: again }, "Try again"),
+    ),
+  );
+}
+
+/** @param {unknown} problem */
+function explained(problem) {
+  if (!(problem instanceof UpshotProblem)) {
+    return { title: "The service cannot be reached", advice: "Is the network there? Then try again." };
+  }
+  switch (problem.status) {
+    case 403:
+      return { title: "This is not yours to see", advice: problem.message };
+    case 404:
+      return { title: "There is no such thing", advice: problem.message };
+    case 422:
+      return {
+        title: "The address asks for something that there is not",
+        advice: [problem.message, ...problem.errors.map((each) => each.detail)].join(" "),
+      };
+    case 503:
+      return { title: "The figures are not there yet", advice: problem.message };
+    default:
+      return { title: "Something went wrong", advice: problem.message };
+  }
+}
+
+/**
+ * @param {any} caller
+ * @param {Page} page
+ * @param {Around} around
+ */
+function head(caller, page, around) {
+  const isAdmin = ADMINS.includes(caller.role);
+  return [
+    h("a", { class: "skip", href: "#main" }, "Skip to the figures"),
+    h(
+      "div",
+      { class: "bar" },
+      h("a", { class: "brand", href: addressOf(isAdmin ? "/" : "/me") }, "Upshot"),
+      h("span", { class: "account" }, caller.account_name ?? "Account without a name"),
+      h(
+        "nav",
+        { "aria-label": "Pages" },
+        isAdmin && link("/", "Team"),
+        link("/me", "My work"),
+      ),
+      h("span", { class: "grow" }),
+      h("span", { class: "who muted" }, caller.user_name ?? "Unknown"),
+      h(
+        "button",
+        { id: "theme", class: "quiet", onclick: toggleTheme, "aria-label": "Light or dark" },
+        "◐",
+      ),
+      h("button", { class: "quiet", onclick: signOut }, "Sign out"),
+    ),
+    h("div", { class: "bar controls" }, periods(), page.filters?.(around) ?? null, freshness),
+  ];
+}
+
+/**
+ * @param {string} path
+ * @param {string} text
+ */
+function link(path, text) {
+  const current = location.pathname === path ? "page" : undefined;
+  return h("a", { href: addressOf(path), "aria-current": current }, text);
+}
+
+function periods() {
+  const { period, from, to } = windowAsked();
+  /** @param {SubmitEvent} event */
+  const choose = (event) => {
+    event.preventDefault();
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    ask({ from: String(form.get("from")), to: String(form.get("to")), period: null });
+  };
+  return h(
+    "div",
+    { class: "periods" },
+    h(
+      "div",
+      { role: "group", "aria-label": "Period", class: "segments" },
+      PERIODS.map((each) =>
+        h(
+          "button",
+          {
+            id: `period-${each}`,
+            "aria-pressed": String(each === period),
+            onclick: () => ask({ period: each, from: null, to: null }),
+          },
+          `${parseInt(each, 10)} days`,
+        ),
+      ),
+    ),
+    h(
+      "form",
+      { class: "range", onsubmit: choose },
+      h("label", {}, h("span", {}, "From"), h("input", { type: "date", name: "from", value: from, required: true })),
+      h("label", {}, h("span", {}, "to"), h("input", { type: "date", name: "to", value: to, required: true })),
+      h("button", { "aria-pressed": String(Boolean(from)) }, "Show"),
+    ),
+  );
+}
+
+/** @param {any} meta */
+function freshnessOf(meta) {
+  const { window, time_zone: zone } = meta;
+  return [
+    h("span", { class: "dot" }),
+    h(
+      "span",
+      { title: `${wholeDay(window.from)} to ${wholeDay(window.to)}` },
+      `${days(window.from, window.to)} · as of `,
+      h("time", { datetime: meta.as_of }, at(meta.as_of, zone, { timeStyle: "medium" })),
+      ` in ${zone.replaceAll("_", " ")}`,
+    ),
+    meta.partial_day && h("span", {}, "· today is not over"),
+    meta.warnings.map((/** @type {string} */ each) => h("span", { class: "warning" }, each)),
+  ];
+}
+
+/** @param {string | null} theme */
+function applyTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+}
+
+function toggleTheme() {
+  const next = isDark() ? "light" : "dark";
+  localStorage.setItem("upshot.theme", next);
+  applyTheme(next);
+  dispatchEvent(new Event("theme"));
+}
+
+export function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}

@@ -1,0 +1,126 @@
+/** How the team does. */
+
+import { ask, asked, addressOf, windowAsked } from "./address.js";
+import { h, refill } from "./elements.js";
+import {
+  commonTiles,
+  completionColumn,
+  csatChart,
+  dailyRows,
+  distributionChart,
+  distributionRows,
+  numberColumn,
+  outcomesChart,
+  sessionsColumn,
+  topFlowColumns,
+} from "./figures.js";
+import { ADMINS, run } from "./page.js";
+import { upshot } from "./signed-in.js";
+import { table } from "./table.js";
+import { tiles } from "./tiles.js";
+import { count, minutes, signed } from "./words.js";
+
+const MOST_ENGINEERS = 1000;
+
+const outcomes = outcomesChart("outcomes");
+const csat = csatChart();
+const distribution = distributionChart();
+const engineers = h("select", { id: "engineer", onchange: choose });
+
+/** Fill the list of engineers, once: those with sessions in the longest period. */
+async function fillEngineers() {
+  const { top_engineers: rows } = await upshot.team({ period: "90d", top: MOST_ENGINEERS });
+  rows.sort((/** @type {any} */ one, /** @type {any} */ other) => one.name.localeCompare(other.name));
+  const chosen = asked().engineer_id ?? "";
+  if (chosen && !rows.some((/** @type {any} */ each) => each.user_id === chosen)) {
+    rows.push({ user_id: chosen, name: "Somebody else" });
+  }
+  refill(
+    engineers,
+    h("option", { value: "" }, "All engineers"),
+    rows.map((/** @type {any} */ each) => h("option", { value: each.user_id }, each.name)),
+  );
+  engineers.value = chosen;
+}
+
+function choose() {
+  ask({ engineer_id: engineers.value || null });
+}
+
+run({
+  isAllowed: (caller) => {
+    if (ADMINS.includes(caller.role)) {
+      fillEngineers();
+      return true;
+    }
+    location.replace(addressOf("/me", { sent: "team" }));
+    return false;
+  },
+  filters: () => {
+    engineers.value = asked().engineer_id ?? "";
+    return h("label", { class: "filter" }, h("span", {}, "Engineer"), engineers);
+  },
+  load: () =>
+    upshot.team({ ...windowAsked(), engineer_id: asked().engineer_id, previous: true }),
+  draw: (content, figures, { meanings }) => {
+    const { summary, previous, meta } = figures;
+    const days = dailyRows(figures.time_series, meta.partial_day);
+    const isEmpty = summary.total_sessions === 0 && summary.total_ratings === 0;
+    outcomes.show(isEmpty ? [] : days);
+    csat.show(summary.total_ratings ? days : []);
+    distribution.show(distributionRows(summary));
+    refill(
+      content,
+      h("h1", { class: "hidden" }, "Team"),
+      tiles(
+        [
+          ...commonTiles(figures),
+          {
+            name: "active_engineers",
+            title: "Active engineers",
+            text: count(summary.active_engineers),
+            change: previous?.change.active_engineers,
+            changeText: (size) => signed(size, count),
+            isBetterUp: null,
+          },
+        ],
+        meanings,
+        previous,
+      ),
+      outcomes.element,
+      h("div", { class: "columns" }, csat.element, distribution.element),
+      h(
+        "div",
+        { class: "columns" },
+        table({
+          id: "top-flows",
+          title: "Top flows",
+          fileName: "top-flows",
+          columns: topFlowColumns(),
+          rows: figures.top_flows,
+          empty: "No flow was used in these days.",
+        }),
+        table({
+          id: "top-engineers",
+          title: "Top engineers",
+          fileName: "top-engineers",
+          columns: [
+            {
+              name: "engineer",
+              title: "Engineer",
+              value: (row) => row.name,
+              show: (row) =>
+                h("a", { href: addressOf("/", { engineer_id: row.user_id }) }, row.name),
+            },
+            sessionsColumn("engineer_id", "user_id"),
+            completionColumn(),
+            numberColumn("avg_duration_minutes", "Mean duration", minutes),
+            { name: "user_id", title: "", value: (row) => row.user_id, show: () => "" },
+          ],
+          rows: figures.top_engineers,
+          empty: "Nobody had a session in these days.",
+        }),
+      ),
+    );
+  },
+});
