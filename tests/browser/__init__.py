@@ -1,0 +1,1 @@
+"""Pages, widgets and the client in a real browser."""
