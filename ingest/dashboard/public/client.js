@@ -1,17 +1,22 @@
 /**
  * A client of Upshot's API, for browsers and Node.js; its types stand in client.d.ts.
  *
- * @typedef {import("./client.d.ts").UpshotOptions} UpshotOptions
+ * @import * as Declared from "./client.d.ts"
  */
 
-const MOST_TRIES = 4;
 const RETRIED = new Set([429, 502, 503, 504]);
+/** Whoever is to wait longer than this is told so instead. */
+const LONGEST_PAUSE_SECONDS = 60;
 
-/** What the API answers when it does not do what it was asked for (RFC 9457). */
+/**
+ * What the API answers when it does not do what it was asked for (RFC 9457).
+ *
+ * @implements {Declared.UpshotProblem}
+ */
 export class UpshotProblem extends Error {
   /**
    * @param {number} status
-   * @param {Partial<import("./client.d.ts").ProblemDetails>} details
+   * @param {Partial<Declared.ProblemDetails>} details
    * @param {number | null} retryAfterSeconds
    */
   constructor(status, details, retryAfterSeconds) {
@@ -25,73 +30,105 @@ export class UpshotProblem extends Error {
   }
 }
 
+/** @implements {Declared.Upshot} */
 export class Upshot {
   #base;
   #token;
   #accountId;
+  #tries;
+  #timeout;
 
-  /** @param {UpshotOptions} [options] */
-  constructor({ baseUrl = "", token, accountId } = {}) {
-    this.#base = `${baseUrl.replace(/\/$/, "")}/api/v1`;
+  /** @param {Declared.UpshotOptions} [options] */
+  constructor({ baseUrl = "", token, accountId, tries = 4, timeoutSeconds = 30 } = {}) {
+    this.#base = `${baseUrl.replace(/\/+$/, "")}/api/v1`;
     this.#token = token;
     this.#accountId = accountId;
+    this.#tries = tries;
+    this.#timeout = timeoutSeconds * 1000;
   }
 
   caller() {
-    return this.#get("/me");
+    return this.#send("GET", "/me");
   }
 
   figures() {
-    return this.#get("/figures");
+    return this.#send("GET", "/figures");
   }
 
-  /** @param {object} [query] */
+  /** @param {Declared.TeamQuery} [query] */
   team(query) {
-    return this.#get("/analytics/team", query);
+    return this.#send("GET", "/analytics/team", query);
   }
 
-  /** @param {object} [query] */
+  /** @param {Declared.OwnQuery} [query] */
   me(query) {
-    return this.#get("/analytics/me", query);
+    return this.#send("GET", "/analytics/me", query);
   }
 
   /**
    * @param {string} flowId
-   * @param {object} [query]
+   * @param {Declared.FlowQuery} [query]
    */
   flow(flowId, query) {
-    return this.#get(`/analytics/flows/${encodeURIComponent(flowId)}`, query);
+    return this.#send("GET", `/analytics/flows/${encodeURIComponent(flowId)}`, query);
   }
 
-  /** @param {object} [query] */
+  /** @param {Declared.SessionsQuery} [query] */
   sessions(query) {
-    return this.#get("/sessions", query);
+    return this.#send("GET", "/sessions", query);
   }
 
-  /** @param {object} [query] */
+  /** @param {Declared.CommentsQuery} [query] */
   comments(query) {
-    return this.#get("/comments", query);
+    return this.#send("GET", "/comments", query);
   }
 
   /**
    * @param {string} name
-   * @param {object} [query]
+   * @param {Declared.MartQuery} [query]
    */
-  mart(name, query) {
-    return this.#get(`/marts/${encodeURIComponent(name)}`, query);
+  mart(name, query = {}) {
+    // These two are lists within one parameter; several values of a filter are several parameters.
+    const [columns, order_by] = [query.columns, query.order_by].map((list) => list && String(list));
+    return this.#send("GET", `/marts/${encodeURIComponent(name)}`, { ...query, columns, order_by });
+  }
+
+  /** @param {Declared.NewSession} session */
+  start(session) {
+    // Without an id of ours a second try would be a second session.
+    const session_id = session.session_id ?? crypto.randomUUID?.();
+    return this.#send("POST", "/sessions", {}, { ...session, session_id });
   }
 
   /**
    * @param {string} sessionId
-   * @param {object} rating
+   * @param {Declared.NewVisit} visit
+   */
+  visit(sessionId, visit) {
+    // Without a time of ours a second try would be a second visit.
+    const visited_at = visit.visited_at ?? new Date().toISOString();
+    return this.#send("POST", `${session(sessionId)}/steps`, {}, { ...visit, visited_at });
+  }
+
+  /**
+   * @param {string} sessionId
+   * @param {Declared.Completion} completion
+   */
+  complete(sessionId, completion) {
+    return this.#send("POST", `${session(sessionId)}/complete`, {}, completion);
+  }
+
+  /**
+   * @param {string} sessionId
+   * @param {Declared.NewRating} rating
    */
   rate(sessionId, rating) {
-    return this.#send("POST", `/sessions/${encodeURIComponent(sessionId)}/rate`, {}, rating);
+    return this.#send("POST", `${session(sessionId)}/rate`, {}, rating);
   }
 
   /**
    * @param {string} stepId
-   * @param {object} vote
+   * @param {Declared.NewVote} vote
    */
   vote(stepId, vote) {
     return this.#send("POST", `/steps/${encodeURIComponent(stepId)}/feedback`, {}, vote);
@@ -107,28 +144,24 @@ export class Upshot {
   }
 
   /**
-   * @param {string} path
-   * @param {object} [query]
-   */
-  #get(path, query = {}) {
-    return this.#send("GET", path, query);
-  }
-
-  /**
    * @param {string} method
    * @param {string} path
-   * @param {object} query
+   * @param {object} [query]
    * @param {object} [body]
    * @returns {Promise<any>}
    */
-  async #send(method, path, query, body) {
+  async #send(method, path, query = {}, body) {
     for (let tries = 1; ; tries += 1) {
-      const response = await this.#fetch(method, path, query, body);
-      if (response.status === 204) return undefined;
-      if (response.ok) return response.json();
-      const problem = await problemOf(response);
-      if (!problem.retryable || tries === MOST_TRIES) throw problem;
-      await pause(problem.retryAfterSeconds ?? 2 ** (tries - 1));
+      const last = tries >= this.#tries;
+      const response = await this.#fetch(method, path, query, body).catch((error) => {
+        if (last) throw error;
+      });
+      if (response?.status === 204) return undefined;
+      if (response?.ok) return response.json();
+      const problem = response && (await problemOf(response));
+      const seconds = problem?.retryAfterSeconds ?? 2 ** (tries - 1);
+      if (problem && (!problem.retryable || last || seconds > LONGEST_PAUSE_SECONDS)) throw problem;
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     }
   }
 
@@ -142,13 +175,19 @@ export class Upshot {
     const token = typeof this.#token === "function" ? await this.#token() : this.#token;
     /** @type {Record<string, string>} */
     const headers = token ? { Authorization: `Bearer ${token}` } : {};
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (body) headers["Content-Type"] = "application/json";
     return fetch(this.#base + path + queryOf({ ...query, account_id: this.#accountId }), {
       method,
       headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body && JSON.stringify(body),
+      signal: AbortSignal.timeout(this.#timeout),
     });
   }
+}
+
+/** @param {string} id */
+function session(id) {
+  return `/sessions/${encodeURIComponent(id)}`;
 }
 
 /** @param {object} parameters undefined and null are left out, a list is said once for each */
@@ -159,17 +198,13 @@ function queryOf(parameters) {
       if (each !== undefined && each !== null) query.append(name, String(each));
     }
   }
-  return query.size ? `?${query}` : "";
+  const text = String(query);
+  return text && `?${text}`;
 }
 
 /** @param {Response} response */
 async function problemOf(response) {
-  const seconds = Number(response.headers.get("Retry-After") ?? NaN);
+  const seconds = parseInt(response.headers.get("Retry-After") ?? "", 10);
   const details = await response.json().catch(() => ({}));
-  return new UpshotProblem(response.status, details, Number.isFinite(seconds) ? seconds : null);
-}
-
-/** @param {number} seconds */
-function pause(seconds) {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  return new UpshotProblem(response.status, details, Number.isNaN(seconds) ? null : seconds);
 }
