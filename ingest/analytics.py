@@ -208,7 +208,7 @@ class TeamFigures(Out, frozen=True):
     top_flows: list[TopFlow]
     top_engineers: list[TopEngineer]
     previous: Previous | None
-    """Only where it is asked for."""
+    """Only where it is asked for, and of an account that is known."""
 
 
 class TeamAnalytics(TeamFigures, frozen=True):
@@ -220,7 +220,7 @@ class OwnFigures(Out, frozen=True):
     time_series: list[Day]
     top_flows: list[TopFlow]
     previous: Previous | None
-    """Only where it is asked for."""
+    """Only where it is asked for, and of an account that is known."""
 
 
 class OwnAnalytics(OwnFigures, frozen=True):
@@ -241,7 +241,7 @@ class FlowFiguresOut(Out, frozen=True):
     """The most used first."""
     recent_comments: list[RecentComment]
     previous: Previous | None
-    """Only where it is asked for."""
+    """Only where it is asked for, and of an account that is known."""
 
 
 class FlowAnalytics(FlowFiguresOut, frozen=True):

@@ -469,9 +469,11 @@ class Reads:
 
 async def _previous(
     connection: Connection, scope: str, who: dict[str, Any], days: tuple[date, date]
-) -> PreviousRow:
+) -> PreviousRow | None:
+    """Return the figures of the window before; of an account that nobody knows there are none."""
     await connection.execute(SQL["set_window"], {"day_from": days[0], "day_to": days[1]})
-    return await _row(connection, f"read_previous_of_{scope}", who, PreviousRow)
+    rows = await _rows(connection, f"read_previous_of_{scope}", who, PreviousRow)
+    return rows[0] if rows else None
 
 
 async def read_moment(connection: Connection, account_id: UUID) -> Moment:
@@ -500,9 +502,14 @@ async def summed_up(
 async def _row(
     connection: Connection, statement: str, parameters: dict[str, Any], kind: type[T]
 ) -> T:
+    return (await _rows(connection, statement, parameters, kind))[0]
+
+
+async def _rows(
+    connection: Connection, statement: str, parameters: dict[str, Any], kind: type[T]
+) -> list[T]:
     async with connection.cursor(row_factory=class_row(kind)) as cursor:
-        rows = await (await cursor.execute(SQL[statement], parameters)).fetchall()
-    return rows[0]
+        return await (await cursor.execute(SQL[statement], parameters)).fetchall()
 
 
 async def _figures(

@@ -14,7 +14,7 @@ def sign_in(page: Page, url: str, token: str) -> None:
     status = page.evaluate(
         """async (token) => {
             const headers = { Authorization: `Bearer ${token}` };
-            return (await fetch("/sign-in", { method: "POST", headers })).status;
+            return (await fetch("/sign-in/token", { method: "POST", headers })).status;
         }""",
         token,
     )

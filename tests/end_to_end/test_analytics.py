@@ -235,6 +235,14 @@ def test_the_window_before_ends_at_this_minute_of_its_day(shared_live_api: Api) 
             assert previous["change"]["avg_csat"] == 1.5
 
 
+def test_an_account_that_nobody_knows_has_no_window_before(shared_live_api: Api) -> None:
+    stranger = shared_live_api.of(uuid4())
+    for path in ("team", "me"):
+        answer = stranger("GET", f"/analytics/{path}?previous=true", role="team_admin")
+        assert (200, None) == (answer.status_code, answer.json()["previous"])
+    assert stranger("GET", f"/analytics/flows/{uuid4()}?previous=true").status_code == 404
+
+
 def test_the_first_window_of_the_calendar_has_none_before_it(team: Api) -> None:
     answer = team(
         "GET", "/analytics/me", params={"from": "0001-01-01", "to": "0001-01-02", "previous": True}

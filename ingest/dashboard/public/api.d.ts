@@ -562,6 +562,7 @@ export interface components {
             avg_csat: number | null;
             edges: components["schemas"]["Edge"][];
             meta: components["schemas"]["Meta"];
+            name: string;
             previous: components["schemas"]["Previous"] | null;
             recent_comments: components["schemas"]["RecentComment"][];
             step_feedback: components["schemas"]["StepVotes"][];
@@ -569,6 +570,8 @@ export interface components {
             summary: components["schemas"]["Summary"];
             time_series: components["schemas"]["Day"][];
             total_ratings: number;
+            /** Format: uuid */
+            tree_id: string;
         };
         /** FlowBody */
         FlowBody: {
@@ -1492,6 +1495,8 @@ export interface operations {
                 previous?: boolean;
                 /** @description Last day, in the account's time zone; included. */
                 to?: string;
+                /** @description How many flows, and how many engineers. */
+                top?: number;
             };
             header?: never;
             path?: never;
@@ -1570,6 +1575,8 @@ export interface operations {
                 previous?: boolean;
                 /** @description Last day, in the account's time zone; included. */
                 to?: string;
+                /** @description How many flows, and how many engineers. */
+                top?: number;
             };
             header?: never;
             path?: never;
@@ -2320,6 +2327,8 @@ export interface operations {
                 completed?: "true" | "false";
                 /** @description The `next_cursor` of the page before, with the same other parameters. */
                 cursor?: string;
+                /** @description Which day of a session has to be in the window: the one it started on, or the one it was rated on, as the figures of ratings have it. */
+                dated_by?: "start" | "rating";
                 /** @description Only this engineer's; an engineer has only their own. */
                 engineer_id?: string;
                 /** @description Only of this flow. */

@@ -1,9 +1,11 @@
 /**
  * What a page shows stands in its address, so that a view can be shared and gone back to.
  *
- * @typedef {{period?: string, from?: string, to?: string}} WindowQuery
+ * @typedef {import("../public/client.d.ts").Period} Period
+ * @typedef {{period?: Period, from?: string, to?: string}} WindowQuery
  */
 
+/** @type {Period[]} */
 export const PERIODS = ["7d", "30d", "90d"];
 const KEPT_ON_ALL_PAGES = ["period", "from", "to", "account_id"];
 
@@ -16,7 +18,7 @@ export function asked() {
 export function windowAsked() {
   const { period, from, to } = asked();
   if (from && to) return { from, to };
-  return { period: PERIODS.includes(period) ? period : "30d" };
+  return { period: PERIODS.find((each) => each === period) ?? "30d" };
 }
 
 /**

@@ -65,7 +65,8 @@ async function fill(filters, around) {
   const first = await upshot.sessions({ ...asking, limit: PAGE, total: true });
   const columns = columnsOf(first.meta.time_zone, around);
   const rows = first.sessions;
-  let cursor = first.next_cursor;
+  let cursor = first.next_cursor ?? undefined;
+  const total = first.total ?? 0;
   const title = titleOf(filters);
 
   const draw = () =>
@@ -75,8 +76,8 @@ async function fill(filters, around) {
       h(
         "p",
         { class: "muted", role: "status" },
-        some(first.total),
-        rows.length < first.total ? `, the newest ${rows.length} shown` : "",
+        some(total),
+        rows.length < total ? `, the newest ${rows.length} shown` : "",
       ),
       rows.length
         ? plainTable(columns, rows, title)
@@ -91,7 +92,7 @@ async function fill(filters, around) {
   const more = async () => {
     const next = await upshot.sessions({ ...asking, limit: PAGE, cursor });
     rows.push(...next.sessions);
-    cursor = next.next_cursor;
+    cursor = next.next_cursor ?? undefined;
     draw();
   };
   const saveAll = async () => saveCsv("sessions", columns, await all(asking));
@@ -101,12 +102,12 @@ async function fill(filters, around) {
 /** @param {object} asking */
 async function all(asking) {
   const rows = [];
-  /** @type {string | null} */
-  let cursor = null;
+  /** @type {string | undefined} */
+  let cursor;
   do {
     const page = await upshot.sessions({ ...asking, limit: LARGEST_PAGE, cursor });
     rows.push(...page.sessions);
-    cursor = page.next_cursor;
+    cursor = page.next_cursor ?? undefined;
   } while (cursor && rows.length < MOST_IN_A_FILE);
   return rows;
 }

@@ -18,7 +18,10 @@ function load(flowId) {
   return upshot.comments({ ...query(flowId), limit: shown });
 }
 
-/** @param {string} flowId */
+/**
+ * @param {string} flowId
+ * @returns {import("../public/client.d.ts").CommentsQuery}
+ */
 function query(flowId) {
   const { order, q } = asked();
   return { flow_id: flowId, order: order === "lowest" ? "lowest" : "newest", q: q || undefined };
@@ -27,12 +30,12 @@ function query(flowId) {
 /** @param {string} flowId */
 async function all(flowId) {
   const rows = [];
-  /** @type {string | null} */
-  let cursor = null;
+  /** @type {string | undefined} */
+  let cursor;
   do {
     const page = await upshot.comments({ ...query(flowId), limit: LARGEST_PAGE, cursor });
     rows.push(...page.comments);
-    cursor = page.next_cursor;
+    cursor = page.next_cursor ?? undefined;
   } while (cursor && rows.length < MOST_IN_A_FILE);
   return rows;
 }
@@ -43,7 +46,12 @@ function showMore() {
 }
 
 /**
- * @param {any} page of the API
+ * @typedef {import("../public/client.d.ts").CommentPage} CommentPage
+ * @typedef {import("../public/client.d.ts").ListedComment} ListedComment
+ */
+
+/**
+ * @param {CommentPage} page
  * @param {string} zone
  * @param {string} flowId
  */
@@ -89,13 +97,13 @@ function element(page, zone, flowId) {
     ),
     page.comments.length === 0
       ? h("p", { class: "empty" }, q ? `No comment says “${q}”.` : "No comments that you may read yet: others' are shown when at least 5 people have rated.")
-      : h("ul", { class: "said" }, page.comments.map((/** @type {any} */ each) => comment(each, zone))),
+      : h("ul", { class: "said" }, page.comments.map((each) => comment(each, zone))),
     page.next_cursor && shown < LARGEST_PAGE && h("button", { id: "more-comments", onclick: showMore }, "Show more"),
   );
 }
 
 /**
- * @param {any} each
+ * @param {ListedComment} each
  * @param {string} zone
  */
 function comment(each, zone) {
@@ -113,7 +121,7 @@ function comment(each, zone) {
   );
 }
 
-/** @param {any[]} rows */
+/** @param {ListedComment[]} rows */
 function saveAll(rows) {
   /** @param {string} name */
   const column = (name) => ({ name, title: name, value: (/** @type {any} */ row) => row[name] });

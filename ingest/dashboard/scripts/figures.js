@@ -11,21 +11,27 @@ import { h } from "./elements.js";
 import { FEW, between, shareBar } from "./tiles.js";
 import { count, minutes, percent, range, signed, tenths, NONE } from "./words.js";
 
-/** @typedef {import("./table.js").Column} Column */
+/**
+ * @typedef {import("./table.js").Column} Column
+ * @typedef {import("../public/client.d.ts").Summary} Summary
+ * @typedef {import("../public/client.d.ts").TeamAnalytics} TeamAnalytics
+ */
 
 const FEW_DAYS = 4;
-const OUTCOMES = ["resolved", "workaround", "escalated", "unresolved"];
+const STARS = /** @type {const} */ ([5, 4, 3, 2, 1]);
+/** @type {import("../public/client.d.ts").Outcome[]} */
+export const OUTCOMES = ["resolved", "workaround", "escalated", "unresolved"];
 
-/** @param {any} summary */
+/** @param {Summary} summary */
 function satisfied({ csat_percent: share, csat_percent_interval: interval }) {
-  if (!interval) return undefined;
+  if (!interval || share === null) return undefined;
   return `${percent(share / 100)} gave 4 or 5 (likely ${range(interval.low / 100, interval.high / 100)})`;
 }
 
 /**
  * The tiles that all pages have.
  *
- * @param {any} figures
+ * @param {Pick<TeamAnalytics, "summary" | "previous">} figures
  * @returns {import("./tiles.js").Tile[]}
  */
 export function commonTiles({ summary, previous }) {
@@ -79,13 +85,13 @@ export function commonTiles({ summary, previous }) {
 }
 
 /**
- * @param {any[]} series
+ * @param {TeamAnalytics["time_series"]} series
  * @param {string | null} partialDay
  */
 export function dailyRows(series, partialDay) {
   return series.map((row) => ({
     ...row,
-    no_outcome: row.sessions - OUTCOMES.reduce((sum, each) => sum + row[each], 0),
+    no_outcome: row.sessions - OUTCOMES.reduce((sum, outcome) => sum + row[outcome], 0),
     is_partial: row.date === partialDay,
   }));
 }
@@ -115,7 +121,7 @@ export function outcomesChart(fileName) {
       ...OUTCOMES.map((each) => numberColumn(each, each)),
       numberColumn("no_outcome", "no outcome"),
     ],
-    onPick: (row) => showBehind({ day: row.date ?? dateOf(row) }),
+    onPick: (row) => showBehind({ day: dateOf(row) }),
     empty: "No sessions in these days. Choose more days.",
   });
 }
@@ -155,11 +161,11 @@ export function distributionChart() {
   });
 }
 
-/** @param {any} summary */
+/** @param {Summary} summary */
 export function distributionRows({ csat_distribution: distribution, total_ratings: of }) {
   if (of === 0) return [];
   const most = Math.max(...Object.values(distribution));
-  return [5, 4, 3, 2, 1].map((rating) => {
+  return STARS.map((rating) => {
     const number = distribution[`rating_${rating}`];
     const share = number / of;
     return {

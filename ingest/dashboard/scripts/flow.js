@@ -25,9 +25,10 @@ const LABELS_WIDTH = 215;
 const GAP = 75;
 const GAP_NARROW = 30;
 const ROOM_FOR_LABELS_NARROW = "1.9 * data('rows')[0].most";
+const MOST_WAYS = 3;
 const NARROW = 560;
 
-const flowId = decodeURIComponent(location.pathname.split("/")[2]);
+const flowId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 areAllOf({ flow_id: flowId });
 const outcomes = outcomesChart("flow-sessions");
 const csat = csatChart();
@@ -58,19 +59,24 @@ function sized(width) {
   const [visits, helpful] = /** @type {any[]} */ (hconcat);
   visits.width = isNarrow ? room : Math.round(room * 0.66);
   helpful.width = isNarrow ? room : Math.round(room * 0.34);
-  if (isNarrow) spec.params[0].expr = ROOM_FOR_LABELS_NARROW;
+  if (isNarrow) spec.params = [{ name: "room", expr: ROOM_FOR_LABELS_NARROW }];
   if (isNarrow) helpful.encoding.y.axis = visits.encoding.y.axis;
   visits.encoding.y.axis.labelLimit = labels - 10;
   visits.layer[0].encoding.color.scale.range = ["accent-soft", "resolved", "unresolved"].map(colour);
   return { ...spec, [isNarrow ? "vconcat" : "hconcat"]: [visits, helpful] };
 }
 
-/** @param {any} figures */
+/**
+ * @typedef {import("../public/client.d.ts").FlowAnalytics} FlowAnalytics
+ * @typedef {FlowAnalytics["steps"][number]} Step
+ */
+
+/** @param {FlowAnalytics} figures */
 function stepRows({ steps }) {
-  const shown = steps.filter((/** @type {any} */ step) => step.is_current || step.visits > 0);
-  if (!shown.some((/** @type {any} */ step) => step.visits > 0)) return [];
-  const most = Math.max(...shown.map((/** @type {any} */ step) => step.visits));
-  return shown.map((/** @type {any} */ step, /** @type {number} */ place) => ({
+  const shown = steps.filter((step) => step.is_current || step.visits > 0);
+  if (!shown.some((step) => step.visits > 0)) return [];
+  const most = Math.max(...shown.map((step) => step.visits));
+  return shown.map((step, place) => ({
     ...step,
     most,
     // Two steps may have one title.
@@ -83,19 +89,19 @@ function stepRows({ steps }) {
   }));
 }
 
-/** @param {any} step */
+/** @param {Step} step */
 function dropOff({ drop_offs: left, drop_off: share, visits }) {
   if (!left) return "";
   return visits < 5 ? ` · ${left} left` : ` · ${percent(share)} left`;
 }
 
-/** @param {any} figures */
+/** @param {FlowAnalytics} figures */
 function nextSteps({ steps, edges }) {
-  const titles = new Map(steps.map((/** @type {any} */ each) => [each.step_id, each.title]));
-  return (/** @type {any} */ step) => {
-    const ways = edges.filter((/** @type {any} */ edge) => edge.step_id === step.step_id).slice(0, 3);
+  const titles = new Map(steps.map((each) => [each.step_id, each.title]));
+  return (/** @type {Step} */ step) => {
+    const ways = edges.filter((edge) => edge.step_id === step.step_id).slice(0, MOST_WAYS);
     if (ways.length === 0) return "–";
-    return ways.map((/** @type {any} */ edge) =>
+    return ways.map((edge) =>
       h(
         "span",
         { class: "way" },
@@ -122,10 +128,10 @@ run({
     csat.show(summary.total_ratings ? days : []);
     distribution.show(distributionRows(summary));
     path.show(rows);
-    document.title = `${figures.name ?? "Flow"} · Upshot`;
+    document.title = `${figures.name} · Upshot`;
     refill(
       content,
-      h("h1", {}, figures.name ?? "Flow"),
+      h("h1", {}, figures.name),
       tiles(commonTiles(figures), meanings, previous),
       path.element,
       table({
@@ -144,7 +150,7 @@ run({
 });
 
 /**
- * @param {(step: any) => any} next
+ * @param {(step: Step) => any} next
  * @returns {import("./table.js").Column[]}
  */
 function stepColumns(next) {
@@ -175,7 +181,7 @@ function stepColumns(next) {
   ];
 }
 
-/** @param {any} row */
+/** @param {Step} step */
 function thumbs({ helpful_yes: yes, helpful_no: no }) {
   return h(
     "span",

@@ -6,7 +6,7 @@ import { asked, windowAsked } from "./address.js";
 import { showBehind } from "./behind.js";
 import { Chart } from "./chart.js";
 import { h, refill } from "./elements.js";
-import { DAY_COLUMN, commonTiles, dailyRows, dateOf, numberColumn, topFlowColumns } from "./figures.js";
+import { DAY_COLUMN, OUTCOMES, commonTiles, dailyRows, dateOf, numberColumn, topFlowColumns } from "./figures.js";
 import { run } from "./page.js";
 import { upshot } from "./signed-in.js";
 import { table } from "./table.js";
@@ -34,10 +34,10 @@ const outcomes = new Chart({
   empty: "No sessions, no outcomes.",
 });
 
-/** @param {any} summary */
+/** @param {import("../public/client.d.ts").Summary} summary */
 function outcomeRows({ outcome_breakdown: breakdown, total_sessions: of }) {
   if (of === 0) return [];
-  const told = ["resolved", "workaround", "escalated", "unresolved"].map((outcome) => ({
+  const told = OUTCOMES.map((outcome) => ({
     name: outcome,
     count: breakdown[outcome],
     filters: { outcome },

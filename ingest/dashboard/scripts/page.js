@@ -11,16 +11,22 @@ const LOOK_AGAIN_SECONDS = 10;
 export const ADMINS = ["team_admin", "super_admin"];
 
 /**
- * @typedef {{
- *   caller: any,
- *   meanings: Map<string, string>,
- * }} Around
+ * @typedef {import("../public/client.d.ts").Caller} Caller
+ * @typedef {import("../public/client.d.ts").TeamAnalytics["meta"]} Meta
  *
  * @typedef {{
- *   filters?: (around: Around) => HTMLElement | null,
- *   load: (around: Around) => Promise<any>,
- *   draw: (content: HTMLElement, figures: any, around: Around) => void,
- *   isAllowed?: (caller: any) => boolean,
+ *   caller: Caller,
+ *   meanings: Map<string, string>,
+ * }} Around
+ */
+
+/**
+ * @template {{meta: Meta}} Figures
+ * @typedef {{
+ *   filters?: () => HTMLElement,
+ *   load: () => Promise<Figures>,
+ *   draw: (content: HTMLElement, figures: Figures, around: Around) => void,
+ *   isAllowed?: (caller: Caller) => boolean,
  * }} Page
  */
 
@@ -32,7 +38,8 @@ const freshness = h("p", { class: "freshness", role: "status" });
 /**
  * Run a page.
  *
- * @param {Page} page
+ * @template {{meta: Meta}} Figures
+ * @param {Page<Figures>} page
  */
 export async function run(page) {
   applyTheme(localStorage.getItem("upshot.theme"));
@@ -41,11 +48,10 @@ export async function run(page) {
   try {
     const [caller, described] = await Promise.all([signedIn(), upshot.figures()]);
     const meanings = new Map(
-      described.figures.map((/** @type {any} */ each) => [each.name, each.description]),
+      described.figures.map((each) => [each.name, each.description]),
     );
     const around = { caller, meanings };
     if (page.isAllowed && !page.isAllowed(caller)) return;
-    refill(masthead, head(caller, page, around));
     await keepUp(page, around);
   } catch (problem) {
     fail(problem, () => location.reload());
@@ -55,7 +61,8 @@ export async function run(page) {
 /**
  * Load and draw now, whenever the address changes, and every few seconds while somebody looks.
  *
- * @param {Page} page
+ * @template {{meta: Meta}} Figures
+ * @param {Page<Figures>} page
  * @param {Around} around
  */
 async function keepUp(page, around) {
@@ -67,7 +74,7 @@ async function keepUp(page, around) {
     const mine = ++turn;
     if (isAsked) content.setAttribute("aria-busy", "true");
     try {
-      const figures = await page.load(around);
+      const figures = await page.load();
       if (mine !== turn) return;
       const { meta, ...rest } = figures;
       const text = JSON.stringify([rest, meta.window, location.pathname]);
@@ -89,15 +96,15 @@ async function keepUp(page, around) {
     }
   }
 
-  onAsked(() => {
-    refill(masthead, head(around.caller, page, around));
+  const begin = () => {
+    refill(masthead, head(around.caller, page.filters));
     look(true);
     showSessions(around);
-  });
+  };
+  onAsked(begin);
   setInterval(() => document.hidden || look(), LOOK_AGAIN_SECONDS * 1000);
   document.addEventListener("visibilitychange", () => document.hidden || look());
-  await look(true);
-  showSessions(around);
+  begin();
 }
 
 /**
@@ -142,11 +149,10 @@ function explained(problem) {
 }
 
 /**
- * @param {any} caller
- * @param {Page} page
- * @param {Around} around
+ * @param {Caller} caller
+ * @param {(() => HTMLElement) | undefined} filters
  */
-function head(caller, page, around) {
+function head(caller, filters) {
   const isAdmin = ADMINS.includes(caller.role);
   return [
     h("a", { class: "skip", href: "#main" }, "Skip to the figures"),
@@ -170,7 +176,7 @@ function head(caller, page, around) {
       ),
       h("button", { class: "quiet", onclick: signOut }, "Sign out"),
     ),
-    h("div", { class: "bar controls" }, periods(), page.filters?.(around) ?? null, freshness),
+    h("div", { class: "bar controls" }, periods(), filters?.(), freshness),
   ];
 }
 
@@ -219,7 +225,7 @@ function periods() {
   );
 }
 
-/** @param {any} meta */
+/** @param {Meta} meta */
 function freshnessOf(meta) {
   const { window, time_zone: zone } = meta;
   return [
@@ -232,7 +238,7 @@ function freshnessOf(meta) {
       ` in ${zone.replaceAll("_", " ")}`,
     ),
     meta.partial_day && h("span", {}, "· today is not over"),
-    meta.warnings.map((/** @type {string} */ each) => h("span", { class: "warning" }, each)),
+    meta.warnings.map((each) => h("span", { class: "warning" }, each)),
   ];
 }
 

@@ -29,16 +29,17 @@ const engineers = h("select", { id: "engineer", onchange: choose });
 
 /** Fill the list of engineers, once: those with sessions in the longest period. */
 async function fillEngineers() {
-  const { top_engineers: rows } = await upshot.team({ period: "90d", top: MOST_ENGINEERS });
-  rows.sort((/** @type {any} */ one, /** @type {any} */ other) => one.name.localeCompare(other.name));
+  const { top_engineers: found } = await upshot.team({ period: "90d", top: MOST_ENGINEERS });
+  const named = found.map(({ user_id: id, name }) => ({ id, name }));
+  named.sort((one, other) => one.name.localeCompare(other.name));
   const chosen = asked().engineer_id ?? "";
-  if (chosen && !rows.some((/** @type {any} */ each) => each.user_id === chosen)) {
-    rows.push({ user_id: chosen, name: "Somebody else" });
+  if (chosen && !named.some(({ id }) => id === chosen)) {
+    named.push({ id: chosen, name: "Somebody else" });
   }
   refill(
     engineers,
     h("option", { value: "" }, "All engineers"),
-    rows.map((/** @type {any} */ each) => h("option", { value: each.user_id }, each.name)),
+    named.map(({ id, name }) => h("option", { value: id }, name)),
   );
   engineers.value = chosen;
 }
@@ -58,7 +59,7 @@ run({
   },
   filters: () => {
     engineers.value = asked().engineer_id ?? "";
-    return h("label", { class: "filter" }, h("span", {}, "Engineer"), engineers);
+    return h("div", { class: "filter" }, h("label", { for: "engineer" }, "Engineer"), engineers);
   },
   load: () =>
     upshot.team({ ...windowAsked(), engineer_id: asked().engineer_id, previous: true }),

@@ -1,0 +1,677 @@
+"""The dashboard in a real browser: it shows what the API says, to whoever may see it."""
+
+import csv
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+from conftest import Api, Serve, Upshot
+from events import event
+from playwright.sync_api import Browser, Locator, Page, Response, expect
+from real_input import ACCOUNT, data_folder
+
+from browser.visits import no_serious_violations, sign_in
+from ingest.demo import demo_tour
+from ingest.refresh import refresh
+from ingest.settings import Settings
+
+TOUR = demo_tour()
+MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
+MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+REAL_WINDOW = "from=2016-02-01&to=2017-01-31"
+
+
+# --- accounts ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def demo(new_live_settings: Callable[[], Settings], serve_module: Serve, upshot: Upshot) -> Api:
+    """The demo's account with the tour."""
+    settings = new_live_settings()
+    made = upshot("demo", database=settings.database_url, UPSHOT_DEMO_SESSIONS="1500")
+    assert made.returncode == 0, made.stderr
+    refresh(settings, str(settings.database_url))
+    return Api(serve_module(settings), settings, TOUR.account_id)
+
+
+@pytest.fixture(scope="module")
+def real(new_live_settings: Callable[[], Settings], serve_module: Serve, upshot: Upshot) -> Api:
+    """The real incident log."""
+    settings = new_live_settings()
+    file = data_folder({}) / "incidents.ndjson"
+    loaded = upshot("load", "--account", str(ACCOUNT), str(file), database=settings.database_url)
+    assert loaded.returncode == 0, loaded.stderr
+    refresh(settings, str(settings.database_url))
+    return Api(serve_module(settings), settings, ACCOUNT)
+
+
+class Small(NamedTuple):
+    """An account with one session of today, rated with markup that spreadsheets would run."""
+
+    api: Api
+    user_id: UUID
+    flow_id: UUID
+    session_id: UUID
+
+
+@pytest.fixture
+def small(shared_live_api: Api) -> Small:
+    api = shared_live_api.of(uuid4())
+    found = Small(api, uuid4(), uuid4(), uuid4())
+    steps = [{"step_id": "a", "title": MARKUP, "position": 0}]
+    ids = {"session_id": found.session_id, "flow_id": found.flow_id, "user_id": found.user_id}
+    events = [
+        event("account.upserted", account_id=api.account_id, name=MARKUP, time_zone="UTC"),
+        event("user.upserted", user_id=found.user_id, name=f"={MARKUP}", role="engineer"),
+        event("flow.upserted", flow_id=found.flow_id, name=f"@{MARKUP}", steps=steps),
+        event("session.started", **ids),
+        event("step.visited", session_id=found.session_id, step_id="a"),
+        event("session.completed", session_id=found.session_id, outcome="resolved"),
+        event("session.rated", session_id=found.session_id, rating=5, comment=f"={MARKUP}"),
+    ]
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    for place, each in enumerate(events):
+        each["occurred_at"] = (now + timedelta(seconds=place)).isoformat()
+    assert api.post_events(events).status_code == 200
+    return found
+
+
+# --- the figures as they are written -------------------------------------------------------------
+
+
+def count(number: int | None) -> str:
+    return NONE if number is None else f"{number:,}"
+
+
+def tenths(number: float | None) -> str:
+    return NONE if number is None else f"{number:,.1f}"
+
+
+def percent(share: float | None) -> str:
+    return NONE if share is None else f"{re.sub('[.]0$', '', f'{share * 100:.1f}')} %"
+
+
+def minutes(number: float | None) -> str:
+    return NONE if number is None else f"{tenths(number)} min"
+
+
+def figure(page: Page, name: str) -> Locator:
+    return page.locator(f"#tile-{name} .figure")
+
+
+def rows(page: Page, table: str) -> list[list[str]]:
+    """The cells of a table as they are seen."""
+    found = page.locator(f"{table} tbody tr")
+    return [found.nth(n).locator("th, td").all_inner_texts() for n in range(found.count())]
+
+
+def at(page: Page, api: Api, path: str, role: str = "team_admin", user: UUID | None = None) -> None:
+    """Sign in, and open a page with its figures."""
+    sign_in(page, api.url, api.token(role, user))
+    page.goto(api.url + path)
+    loaded(page)
+
+
+def loaded(page: Page) -> None:
+    expect(page.locator("#content")).to_have_attribute("aria-busy", "false")
+
+
+def ask(api: Api, path: str, user: UUID | None = None, role: str = "team_admin") -> dict[str, Any]:
+    answer = api("GET", path, role=role, user_id=user)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def shows(page: Page, summary: dict[str, Any]) -> None:
+    expect(figure(page, "total_sessions")).to_have_text(count(summary["total_sessions"]))
+    rate = summary["completion_rate"] if summary["total_sessions"] else None
+    expect(figure(page, "completion_rate")).to_have_text(percent(rate))
+    median = minutes(summary["p50_duration_minutes"])
+    expect(figure(page, "p50_duration_minutes")).to_have_text(median)
+    csat = summary["avg_csat"]
+    expect(figure(page, "avg_csat")).to_have_text(NONE if csat is None else f"{tenths(csat)} of 5")
+
+
+def chart(page: Page, title: str) -> Locator:
+    return page.get_by_role("region", name=title, exact=True).first
+
+
+def charted(page: Page, title: str) -> list[list[str]]:
+    """The numbers of a chart, in its table."""
+    card = chart(page, title)
+    expect(card.locator("svg").first).to_be_visible()
+    card.get_by_role("button", name="Show the numbers").click()
+    found = rows(page, f"section[aria-label='{title}']")
+    card.get_by_role("button", name="Show the numbers").click()
+    return found
+
+
+# --- every page shows what the API says ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("window", ["period=7d", "period=30d", "period=90d"])
+def test_the_team_page_shows_the_figures_of_the_demo(page: Page, demo: Api, window: str) -> None:
+    at(page, demo, f"/?{window}")
+    of_team(page, ask(demo, f"/analytics/team?{window}"))
+
+
+def test_the_team_page_shows_the_figures_of_the_real_input(page: Page, real: Api) -> None:
+    at(page, real, f"/?{REAL_WINDOW}")
+    of_team(page, ask(real, f"/analytics/team?{REAL_WINDOW}"))
+
+
+def of_team(page: Page, said: dict[str, Any]) -> None:
+    summary = said["summary"]
+    assert summary["total_sessions"] > 10
+    shows(page, summary)
+    expect(figure(page, "active_engineers")).to_have_text(count(summary["active_engineers"]))
+    flows = [
+        [row["name"], count(row["sessions"]), row["completion_rate"], row["avg_duration_minutes"]]
+        for row in said["top_flows"]
+    ]
+    seen = rows(page, "#top-flows")
+    assert [[row[0], row[1]] for row in seen] == [flow[:2] for flow in flows]
+    assert [row[3] for row in seen] == [minutes(flow[3]) for flow in flows]
+    for row, flow in zip(seen, flows, strict=True):
+        assert row[2].startswith(percent(flow[2]))
+    engineers = [[row["name"], count(row["sessions"])] for row in said["top_engineers"]]
+    assert [row[:2] for row in rows(page, "#top-engineers")] == engineers
+    days = [
+        [
+            day["date"],
+            *(count(day[name]) for name in ("sessions", *sorted_outcomes)),
+            count(day["sessions"] - sum(day[name] for name in sorted_outcomes)),
+        ]
+        for day in said["time_series"]
+    ]
+    seen_days = charted(page, "Outcomes per day")
+    assert [[row[0].removesuffix(" (so far)"), *row[1:]] for row in seen_days] == days
+    if not summary["total_ratings"]:
+        expect(chart(page, "CSAT over time")).to_contain_text("No ratings in these days")
+        return
+    assert charted(page, "CSAT over time") == [
+        [day["date"], tenths(day["avg_csat"]), count(day["ratings"])] for day in said["time_series"]
+    ]
+    distribution = summary["csat_distribution"]
+    assert [row[:2] for row in charted(page, "Ratings by stars")] == [
+        [str(stars), count(distribution[f"rating_{stars}"])] for stars in (5, 4, 3, 2, 1)
+    ]
+
+
+sorted_outcomes = ("resolved", "workaround", "escalated", "unresolved")
+
+
+def test_my_page_shows_my_figures(page: Page, demo: Api) -> None:
+    at(page, demo, "/me?period=90d", "engineer", TOUR.engineer_id)
+    said = ask(demo, "/analytics/me?period=90d", TOUR.engineer_id, "engineer")
+    shows(page, said["summary"])
+    assert [row[:2] for row in rows(page, "#top-flows")] == [
+        [row["name"], count(row["sessions"])] for row in said["top_flows"]
+    ]
+    seen = charted(page, "Sessions per day")
+    assert [[row[0].removesuffix(" (so far)"), *row[1:]] for row in seen] == [
+        [day["date"], count(day["sessions"]), count(day["completed"])]
+        for day in said["time_series"]
+    ]
+    outcomes = said["summary"]["outcome_breakdown"]
+    assert [row[:2] for row in charted(page, "Outcomes")][:4] == [
+        [name, count(outcomes[name])] for name in sorted_outcomes
+    ]
+
+
+@pytest.mark.parametrize("who", ["team_admin", "engineer"])
+def test_a_flow_s_page_shows_its_figures_and_comments(page: Page, demo: Api, who: str) -> None:
+    user = TOUR.engineer_id if who == "engineer" else TOUR.admin_id
+    at(page, demo, f"/flows/{TOUR.flow_id}?period=90d", who, user)
+    said = ask(demo, f"/analytics/flows/{TOUR.flow_id}?period=90d", user, who)
+    shows(page, said["summary"])
+    expect(page.get_by_role("heading", level=1)).to_have_text(said["name"])
+    of_steps(page, said)
+    comments = ask(demo, f"/comments?flow_id={TOUR.flow_id}&limit=20", user, who)["comments"]
+    assert page.locator(".said .text").all_inner_texts() == [row["comment"] for row in comments]
+    names = [row["user_name"] or "Somebody" for row in comments]
+    told = page.locator(".said .muted").all_inner_texts()
+    assert [text.partition(",")[0] for text in told] == names
+
+
+def test_a_flow_of_the_real_input_shows_its_figures(page: Page, real: Api) -> None:
+    [flow, *_] = ask(real, f"/analytics/team?{REAL_WINDOW}")["top_flows"]
+    at(page, real, f"/flows/{flow['tree_id']}?{REAL_WINDOW}")
+    said = ask(real, f"/analytics/flows/{flow['tree_id']}?{REAL_WINDOW}")
+    shows(page, said["summary"])
+    of_steps(page, said)
+
+
+def of_steps(page: Page, said: dict[str, Any]) -> None:
+    steps = [step for step in said["steps"] if step["is_current"] or step["visits"]]
+    seen = rows(page, "#steps")
+    assert [row[1] for row in seen] == [count(step["visits"]) for step in steps]
+    for place, (row, step) in enumerate(zip(seen, steps, strict=True)):
+        assert row[0].startswith(f"{place + 1}. {step['title']}")
+        assert row[2].startswith(percent(step["drop_off"]))
+        assert row[3].split() == ["▲", count(step["helpful_yes"]), "▼", count(step["helpful_no"])]
+        assert row[5].startswith(percent(step["helpful_rate"]))
+    path = charted(page, "The path through the steps")
+    assert [row[1:5] for row in path] == [
+        [
+            count(step["visits"]),
+            count(step["visits"] - step["completions"] - step["drop_offs"]),
+            count(step["completions"]),
+            count(step["drop_offs"]),
+        ]
+        for step in steps
+    ]
+
+
+def test_each_figure_shows_its_change_to_the_window_before(page: Page, demo: Api) -> None:
+    at(page, demo, "/?period=30d")
+    previous = ask(demo, "/analytics/team?period=30d&previous=true")["previous"]
+    change = previous["change"]
+    sign = "+" if change["total_sessions"] > 0 else MINUS
+    wanted = f"{sign}{count(abs(int(change['total_sessions'])))} from"
+    expect(page.locator("#tile-total_sessions .change")).to_contain_text(wanted)
+
+
+def test_each_figure_says_what_it_means(page: Page, demo: Api) -> None:
+    at(page, demo, "/")
+    meanings = {each["name"]: each["description"] for each in ask(demo, "/figures")["figures"]}
+    for name in ("total_sessions", "completion_rate", "avg_csat", "active_engineers"):
+        page.locator(f"#tile-{name} .help").click()
+        expect(page.locator(f"#meaning-{name}")).to_have_text(meanings[name])
+        expect(page.locator(f"#meaning-{name}")).to_be_visible()
+        page.keyboard.press("Escape")
+
+
+def test_it_says_of_when_and_where_the_figures_are(page: Page, demo: Api) -> None:
+    at(page, demo, "/?period=7d")
+    freshness = page.locator(".freshness")
+    expect(freshness).to_contain_text("America/New York")
+    expect(freshness).to_contain_text("today is not over")
+    moment = datetime.fromisoformat(str(freshness.locator("time").get_attribute("datetime")))
+    assert abs(datetime.now(UTC) - moment) < timedelta(minutes=5)
+    expect(chart(page, "Outcomes per day").get_by_text("today so far")).to_be_visible()
+
+
+# --- the address holds what is shown -------------------------------------------------------------
+
+
+def test_a_view_can_be_shared_and_gone_back_to(page: Page, demo: Api, browser: Browser) -> None:
+    at(page, demo, "/")
+    page.get_by_role("button", name="90 days").click()
+    page.get_by_label("Engineer", exact=True).select_option(str(TOUR.engineer_id))
+    expect(page).to_have_url(re.compile(f"period=90d.*engineer_id={TOUR.engineer_id}"))
+    said = ask(demo, f"/analytics/team?period=90d&engineer_id={TOUR.engineer_id}")["summary"]
+    shows(page, said)
+    with browser.new_context() as other:
+        shared = other.new_page()
+        at(shared, demo, page.url.removeprefix(demo.url))
+        shows(shared, said)
+        expect(shared.get_by_label("Engineer", exact=True)).to_have_value(str(TOUR.engineer_id))
+    page.go_back()
+    shows(page, ask(demo, "/analytics/team?period=90d")["summary"])
+    page.go_back()
+    shows(page, ask(demo, "/analytics/team?period=30d")["summary"])
+    expect(page.get_by_role("button", name="30 days")).to_have_attribute("aria-pressed", "true")
+
+
+def test_any_days_can_be_chosen(page: Page, demo: Api) -> None:
+    at(page, demo, "/")
+    today = datetime.now(UTC).date()
+    first, last = (today - timedelta(days=n) for n in (20, 10))
+    page.get_by_label("From", exact=True).fill(first.isoformat())
+    page.get_by_label("to", exact=True).fill(last.isoformat())
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page).to_have_url(re.compile(f"from={first}&to={last}"))
+    shows(page, ask(demo, f"/analytics/team?from={first}&to={last}")["summary"])
+    page.reload()
+    loaded(page)
+    expect(page.get_by_label("From", exact=True)).to_have_value(first.isoformat())
+
+
+def test_other_pages_keep_the_days(page: Page, demo: Api) -> None:
+    at(page, demo, "/?period=7d")
+    page.locator("#top-flows tbody a").first.click()
+    loaded(page)
+    expect(page).to_have_url(re.compile("/flows/.*period=7d"))
+
+
+# --- what is behind a figure ---------------------------------------------------------------------
+
+
+def behind(page: Page) -> Locator:
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("status")).to_be_visible()
+    return dialog
+
+
+def test_a_figure_leads_to_its_sessions(page: Page, demo: Api) -> None:
+    at(page, demo, "/?period=7d")
+    total = ask(demo, "/analytics/team?period=7d")["summary"]["total_sessions"]
+    page.locator("#pick-total_sessions").click()
+    dialog = behind(page)
+    expect(dialog.get_by_role("status")).to_contain_text(f"{count(total)} sessions")
+    listed = ask(demo, "/sessions?period=7d")["sessions"]
+    assert dialog.locator("tbody tr").count() == min(50, total) == len(listed)
+    page.reload()
+    expect(behind(page).get_by_role("status")).to_contain_text(f"{count(total)} sessions")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert "behind" not in page.url
+
+
+def test_a_day_leads_to_its_sessions(page: Page, demo: Api) -> None:
+    at(page, demo, "/?period=7d")
+    area = chart(page, "Outcomes per day").locator("svg .background").first
+    box = area.bounding_box()
+    assert box
+    # The middle of the second of seven days.
+    page.mouse.click(box["x"] + box["width"] * 1.5 / 7, box["y"] + box["height"] / 2)
+    day = ask(demo, "/analytics/team?period=7d")["time_series"][1]
+    status = behind(page).get_by_role("status")
+    expect(status).to_contain_text(re.compile(f"^{count(day['sessions'])} session"))
+    assert f"behind=day%3A{day['date']}" in page.url
+
+
+def test_a_bar_of_ratings_leads_to_the_sessions_that_were_rated_so(page: Page, demo: Api) -> None:
+    at(page, demo, f"/flows/{TOUR.flow_id}?period=90d")
+    bar = chart(page, "Ratings by stars").locator("svg .mark-rect path").first
+    bar.click()
+    flow = ask(demo, f"/analytics/flows/{TOUR.flow_id}?period=90d")["summary"]
+    status = behind(page).get_by_role("status")
+    wanted = count(flow["csat_distribution"]["rating_5"])
+    expect(status).to_contain_text(re.compile(f"^{wanted} session"))
+
+
+def test_a_row_leads_to_its_sessions(page: Page, demo: Api) -> None:
+    at(page, demo, "/?period=7d")
+    [engineer, *_] = ask(demo, "/analytics/team?period=7d")["top_engineers"]
+    page.locator("#top-engineers tbody button").first.click()
+    dialog = behind(page)
+    wanted = re.compile(f"^{count(engineer['sessions'])} session")
+    expect(dialog.get_by_role("status")).to_contain_text(wanted)
+    names = {row[2] for row in rows(page, "dialog")}
+    assert names == {engineer["name"]}
+
+
+def test_more_of_them_come_when_asked_for(page: Page, demo: Api) -> None:
+    at(page, demo, "/?period=90d&behind=")
+    dialog = behind(page)
+    assert dialog.locator("tbody tr").count() == 50
+    dialog.get_by_role("button", name="Show more").click()
+    expect(dialog.locator("tbody tr")).to_have_count(100)
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def saved(page: Page, button: Locator) -> Path:
+    with page.expect_download() as download:
+        button.click()
+    path = download.value.path()
+    return path.rename(path.with_name(f"{uuid4()}-{download.value.suggested_filename}"))
+
+
+def test_every_table_can_be_saved_as_csv(page: Page, demo: Api) -> None:
+    at(page, demo, "/?period=7d&behind=")
+    total = ask(demo, "/analytics/team?period=7d")["summary"]["total_sessions"]
+    file = saved(page, behind(page).get_by_role("button", name="CSV of all"))
+    with file.open(newline="") as text:
+        sessions = list(csv.DictReader(text))
+    assert len({row["session_id"] for row in sessions}) == len(sessions) == total
+    page.keyboard.press("Escape")
+    for table, part in (("top-flows", "top_flows"), ("top-engineers", "top_engineers")):
+        file = saved(page, page.locator(f"#{table}").get_by_role("button", name="CSV"))
+        with file.open(newline="") as text:
+            found = [row["sessions"] for row in csv.DictReader(text)]
+        said = ask(demo, "/analytics/team?period=7d")[part]
+        assert found == [str(row["sessions"]) for row in said]
+
+
+@pytest.mark.parametrize(
+    ("path", "titles"),
+    [
+        ("/", ["Outcomes per day", "CSAT over time", "Ratings by stars"]),
+        ("/me", ["Sessions per day", "Outcomes"]),
+        (f"/flows/{TOUR.flow_id}", ["The path through the steps", "Outcomes per day"]),
+    ],
+)
+def test_every_chart_can_be_saved(page: Page, demo: Api, path: str, titles: list[str]) -> None:
+    user = TOUR.engineer_id
+    at(page, demo, f"{path}?period=90d", "team_admin", user)
+    for title in titles:
+        card = chart(page, title)
+        expect(card.locator("svg").first).to_be_visible()
+        png = saved(page, card.get_by_role("button", name="as PNG")).read_bytes()
+        assert png.startswith(b"\x89PNG")
+        assert len(png) > 5_000
+        svg = ET.fromstring(saved(page, card.get_by_role("button", name="as SVG")).read_text())
+        assert svg.tag.endswith("svg")
+        text = saved(page, card.get_by_role("button", name="as CSV")).read_text()
+        assert len(list(csv.reader(StringIO(text)))) > 2
+
+
+# --- who looks -----------------------------------------------------------------------------------
+
+
+def test_an_engineer_is_sent_to_their_own_page_and_told_why(page: Page, demo: Api) -> None:
+    at(page, demo, "/?period=7d", "engineer", TOUR.engineer_id)
+    expect(page).to_have_url(re.compile("/me[?]period=7d"))
+    expect(page.get_by_role("note")).to_contain_text("for team admins")
+    own = ask(demo, "/analytics/me?period=7d", TOUR.engineer_id, "engineer")
+    shows(page, own["summary"])
+    expect(page.get_by_role("link", name="Team")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("button", "path"), [("A team lead", "/"), ("An engineer", "/me")], ids=["lead", "engineer"]
+)
+def test_the_demo_signs_in_with_one_click(
+    page: Page, demo: Api, expected_errors: list[str], button: str, path: str
+) -> None:
+    expected_errors.append("401")
+    page.goto(demo.url + "/?period=7d")
+    expect(page).to_have_url(re.compile("/sign-in[?]then="))
+    page.goto(demo.url + "/sign-in")
+    page.get_by_role("button", name=button).click()
+    page.wait_for_url(demo.url + path)
+    loaded(page)
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(demo.url + "/sign-in")
+    page.goto(demo.url + "/me")
+    page.wait_for_url("**/sign-in?then=%2Fme")
+
+
+def test_whoever_has_signed_in_is_where_they_wanted_to_be(
+    page: Page, demo: Api, expected_errors: list[str]
+) -> None:
+    expected_errors.append("401")
+    wanted = f"/flows/{TOUR.flow_id}?period=7d"
+    page.goto(demo.url + wanted)
+    page.get_by_role("button", name="An engineer").click()
+    page.wait_for_url(demo.url + wanted)
+    loaded(page)
+
+
+def test_nobody_is_led_to_another_site(page: Page, demo: Api) -> None:
+    for then in ("https://evil.example/", "//evil.example", "javascript:alert(1)"):
+        page.goto(f"{demo.url}/sign-in?then={then}")
+        page.get_by_role("button", name="An engineer").click()
+        page.wait_for_url(demo.url + "/me")
+
+
+def test_a_token_in_the_fragment_signs_in_and_goes_out_of_the_address(
+    page: Page, demo: Api
+) -> None:
+    page.goto(f"{demo.url}/?period=7d#token={demo.token('team_admin')}")
+    loaded(page)
+    assert page.url == f"{demo.url}/?period=7d"
+    page.reload()
+    loaded(page)
+    assert page.evaluate("() => document.cookie + JSON.stringify({...localStorage})") == "{}"
+
+
+# --- small, empty, broken ------------------------------------------------------------------------
+
+
+def test_a_share_of_few_is_shown_with_what_it_may_be(page: Page, small: Small) -> None:
+    at(page, small.api, "/?period=7d")
+    tile = page.locator("#tile-completion_rate")
+    expect(tile).to_contain_text("100 %")
+    expect(tile).to_contain_text(f"only of 1 session · likely 20.7{NONE}100 %")
+    expect(tile).to_have_class(re.compile("is-few"))
+    for table in ("#top-flows", "#top-engineers"):
+        expect(page.locator(f"{table} .share")).to_contain_text("only 1")
+
+
+def test_texts_are_texts_whatever_they_look_like(page: Page, small: Small) -> None:
+    page.on("dialog", lambda dialog: pytest.fail(f"it was run: {dialog.message}"))
+    for path in ("/", "/me", f"/flows/{small.flow_id}"):
+        at(page, small.api, f"{path}?period=7d&behind=", user=small.user_id)
+        expect(behind(page)).to_contain_text(MARKUP)
+        page.keyboard.press("Escape")
+        expect(page.locator(".account")).to_have_text(MARKUP)
+        assert page.locator("img, main script").count() == 0
+    expect(page.locator(".said .text")).to_have_text(f"={MARKUP}")
+    expect(page.locator("#steps tbody th")).to_contain_text(MARKUP)
+    page.goto(small.api.url + f"/flows/{small.flow_id}?period=7d")
+    drawn = chart(page, "The path through the steps").locator("svg")
+    expect(drawn.first).to_contain_text("<img")
+
+
+def test_a_spreadsheet_runs_nothing(page: Page, small: Small) -> None:
+    at(page, small.api, f"/flows/{small.flow_id}?period=7d")
+    file = saved(page, page.locator("#comments").get_by_role("button", name="CSV"))
+    with file.open(newline="") as text:
+        [row] = csv.DictReader(text)
+    assert row["comment"] == f"'={MARKUP}"
+    assert row["user_name"] == f"'={MARKUP}"
+
+
+def test_a_rating_shows_by_itself(page: Page, demo: Api) -> None:
+    at(page, demo, "/me?period=90d", "engineer", TOUR.engineer_id)
+    before = ask(demo, "/analytics/me?period=90d", TOUR.engineer_id, "engineer")["summary"]
+    sample = page.locator("#tile-avg_csat .sample")
+    expect(sample).to_contain_text(f"of {count(before['total_ratings'])} ratings")
+    rated = demo(
+        "POST", f"/sessions/{TOUR.session_id}/rate", {"rating": 5}, user_id=TOUR.engineer_id
+    )
+    assert rated.status_code == 201
+    expect(sample).to_contain_text(f"of {count(before['total_ratings'] + 1)} ratings")
+
+
+@pytest.mark.parametrize("path", ["/", "/me"])
+def test_an_empty_account_is_told_what_to_do(page: Page, shared_live_api: Api, path: str) -> None:
+    at(page, shared_live_api.of(uuid4()), path)
+    expect(figure(page, "total_sessions")).to_have_text("0")
+    expect(figure(page, "completion_rate")).to_have_text(NONE)
+    expect(page.locator(".chart .empty").first).to_contain_text("Choose more days")
+    expect(page.locator(".freshness")).to_contain_text("Nothing has been received")
+
+
+def test_an_unknown_flow_is_told(page: Page, demo: Api, expected_errors: list[str]) -> None:
+    expected_errors.append("404")
+    at(page, demo, f"/flows/{uuid4()}")
+    expect(page.get_by_role("alert")).to_contain_text("There is no such flow")
+
+
+def test_days_that_mean_nothing_are_told(page: Page, demo: Api, expected_errors: list[str]) -> None:
+    expected_errors.append("422")
+    at(page, demo, "/?from=2026-03-02&to=2026-03-01")
+    expect(page.get_by_role("alert")).to_contain_text("ends before it begins")
+
+
+def test_figures_stay_while_the_service_is_away(
+    page: Page, demo: Api, expected_errors: list[str]
+) -> None:
+    expected_errors += ["net::ERR_", "Failed to fetch"]
+    at(page, demo, "/me?period=7d", "engineer", TOUR.engineer_id)
+    seen = figure(page, "total_sessions").inner_text()
+    page.context.set_offline(True)
+    expect(page.locator(".freshness")).to_contain_text("the last known", timeout=90_000)
+    expect(figure(page, "total_sessions")).to_have_text(seen)
+    page.context.set_offline(False)
+    expect(page.locator(".freshness")).to_contain_text("as of", timeout=90_000)
+
+
+# --- for all eyes and hands ----------------------------------------------------------------------
+
+PATHS = ["/", "/me", f"/flows/{TOUR.flow_id}", "/sign-in"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PATHS)
+def test_no_one_is_shut_out(page: Page, demo: Api, path: str, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    sign_in(page, demo.url, demo.token("team_admin", TOUR.engineer_id))
+    page.goto(demo.url + path)
+    if path != "/sign-in":
+        loaded(page)
+        expect(page.locator(".chart svg").first).to_be_visible()
+    no_serious_violations(page)
+    if path != "/sign-in":
+        page.locator("#pick-total_sessions").click()
+        behind(page)
+        no_serious_violations(page)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_phone_shows_all_of_it(page: Page, demo: Api, path: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    sign_in(page, demo.url, demo.token("team_admin", TOUR.engineer_id))
+    page.goto(demo.url + path)
+    if path != "/sign-in":
+        loaded(page)
+        expect(page.locator(".chart svg").first).to_be_visible()
+    width = page.evaluate("() => document.documentElement.scrollWidth")
+    assert width <= 360
+    no_serious_violations(page)
+
+
+def test_light_and_dark_can_be_chosen_and_stay(page: Page, demo: Api) -> None:
+    at(page, demo, "/")
+    light = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Light or dark").click()
+    dark = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    assert light != dark
+    page.reload()
+    loaded(page)
+    assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == dark
+    with page.expect_download() as download:
+        chart(page, "Outcomes per day").get_by_role("button", name="as SVG").click()
+    assert "light-dark" not in download.value.path().read_text()
+
+
+def test_a_keyboard_reaches_the_sessions_of_a_day(page: Page, demo: Api) -> None:
+    at(page, demo, "/?period=7d")
+    chart(page, "Outcomes per day").get_by_role("button", name="Show the numbers").focus()
+    page.keyboard.press("Enter")
+    first = page.locator("section[aria-label='Outcomes per day'] tbody button").first
+    first.focus()
+    page.keyboard.press("Enter")
+    day = ask(demo, "/analytics/team?period=7d")["time_series"][0]
+    expect(behind(page).get_by_role("status")).to_contain_text(
+        re.compile(f"^{count(day['sessions'])} session")
+    )
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.keyboard.press("Tab")
+
+
+def test_nothing_comes_from_another_site(page: Page, demo: Api) -> None:
+    asked: list[str] = []
+    page.on("response", lambda answer: asked.append(of(answer)))
+    at(page, demo, "/")
+    expect(page.locator(".chart svg").first).to_be_visible()
+    assert {*asked} == {demo.url}
+
+
+def of(answer: Response) -> str:
+    return "/".join(answer.url.split("/")[:3])
