@@ -25,11 +25,11 @@ def no_serious_violations(page: Page) -> None:
     """Have axe look at the page as it is now, shadow roots included."""
     found = Axe().run(page).response["violations"]
     serious = [
-        (each["id"], [node["target"] for node in each["nodes"]])
+        (each["id"], [(node["target"], node["failureSummary"]) for node in each["nodes"]])
         for each in found
         if each["impact"] in SERIOUS
     ]
-    assert serious == []
+    assert serious == [], serious
 
 
 def wait_until(page: Page, expression: str, arg: object = None) -> None:

@@ -87,16 +87,21 @@ def test_all_that_a_page_loads_is_there_and_comes_from_here(site: httpx.Client, 
         assert address.startswith("/")
         answer = site.get(address)
         assert answer.status_code == 200, address
-        assert answer.headers["cache-control"].endswith("immutable")
+        assert address in {*PUBLIC, "/favicon.ico"} or answer.headers["cache-control"].endswith(
+            "immutable"
+        )
 
 
 def test_no_script_and_no_style_names_another_site() -> None:
     names = {".js", ".css", ".html", ".json"}
     for path in DASHBOARD.rglob("*"):
-        if path.suffix in names and path.name != "example.js":
+        if path.suffix in names and path.stem != "example":
             text = path.read_text()
             addresses = set(re.findall(r"https?://[^\s\"'`)]+", text))
-            known = {"https://vega.github.io/schema/vega-lite/v6.json"}
+            known = {
+                "https://vega.github.io/schema/vega-lite/v6.json",
+                "http://www.w3.org/2000/svg",
+            }
             assert addresses <= known, (path, addresses)
 
 

@@ -164,6 +164,8 @@ function ownerOf(token) {
 
 let isAsked = false;
 let failures = 0;
+/** When it is tried again. */
+let due = Infinity;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 
@@ -174,6 +176,8 @@ let timer;
 function enqueue(name, entry) {
   const owner = owners.get(entry.api) ?? null;
   write(name, { ...entry, owner, at: Date.now(), nonce: Math.random() });
+  // There may be others of the same session or step.
+  for (const widget of widgets) widget.show();
   deliver();
 }
 
@@ -192,8 +196,14 @@ function deliver() {
 
 /** @param {number} seconds */
 function again(seconds) {
+  const at = Date.now() + seconds * SECOND;
+  if (at >= due) return;
+  due = at;
   clearTimeout(timer);
-  timer = setTimeout(deliver, seconds * SECOND);
+  timer = setTimeout(() => {
+    due = Infinity;
+    deliver();
+  }, seconds * SECOND);
 }
 
 /**
@@ -388,7 +398,8 @@ style.replaceSync(`
   --space: var(--upshot-space, 0.5rem);
 }
 :host([hidden]) { display: none; }
-:host(upshot-thumbs) { display: inline-block; }
+:host(upshot-thumbs:not([hidden])) { display: inline-flex; gap: var(--space); align-items: center;
+  vertical-align: middle; }
 form, .row { display: flex; flex-wrap: wrap; gap: var(--space); align-items: center; }
 form { flex-direction: column; align-items: stretch; max-inline-size: 30rem; }
 fieldset { border: 0; margin: 0; padding: 0; min-inline-size: 0; }
@@ -670,8 +681,8 @@ class Rating extends Widget {
     event.target.remove();
     this.say(texts.thanks);
     this.status.focus();
-    tell(this, "rated", { sessionId: session, ...rating });
     enqueue(`queue.rate.${session}`, { api: this.api, session, rating });
+    tell(this, "rated", { sessionId: session, ...rating });
   }
 
   #skip() {
@@ -762,11 +773,10 @@ class Thumbs extends Widget {
     const name = `queue.vote.${key}`;
     const waiting = /** @type {Entry | null} */ (read(name));
     keepVote(String(key), helpful);
-    this.show();
     this.say(helpful === null ? texts.withdrawn : read("hinted") ? texts.voted : texts.hint);
     if (helpful !== null) write("hinted", { at: Date.now() });
-    tell(this, "voted", { sessionId: session, stepId: step, helpful });
     enqueue(name, { api: this.api, session, step, helpful, was: waiting ? waiting.was : standing });
+    tell(this, "voted", { sessionId: session, stepId: step, helpful });
   }
 }
 
@@ -783,5 +793,7 @@ addEventListener("storage", ({ key }) => {
   if (key === null || key.startsWith(PREFIX)) for (const widget of widgets) widget.show();
 });
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible") deliver();
+  if (document.visibilityState !== "visible") return;
+  for (const widget of widgets) widget.show();
+  deliver();
 });

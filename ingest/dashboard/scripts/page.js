@@ -4,7 +4,7 @@ import { UpshotProblem } from "../public/client.js";
 import { addressOf, ask, asked, onAsked, windowAsked, PERIODS } from "./address.js";
 import { showSessions } from "./behind.js";
 import { h, refill } from "./elements.js";
-import { signedIn, signOut, toSignIn, upshot } from "./signed-in.js";
+import { signedIn, signOut, toSignIn } from "./signed-in.js";
 import { at, days, wholeDay } from "./words.js";
 
 const LOOK_AGAIN_SECONDS = 10;
@@ -46,7 +46,7 @@ export async function run(page) {
   main.append(content);
   refill(content, h("div", { class: "loading" }, h("span", { class: "spinner" }), "Loading …"));
   try {
-    const [caller, described] = await Promise.all([signedIn(), upshot.figures()]);
+    const [caller, described] = await signedIn();
     const meanings = new Map(
       described.figures.map((each) => [each.name, each.description]),
     );

@@ -5,11 +5,11 @@ import { asked } from "./address.js";
 
 export const upshot = new Upshot({ accountId: asked().account_id });
 
-/** Return the caller; with a token in the fragment, that token's. */
+/** Return the caller, with a token in the fragment that token's, and what the figures mean. */
 export async function signedIn() {
   await takeToken();
   try {
-    return await upshot.caller();
+    return await Promise.all([upshot.caller(), upshot.figures()]);
   } catch (problem) {
     if (problem instanceof UpshotProblem && problem.status === 401) toSignIn();
     throw problem;
