@@ -1,7 +1,7 @@
 # make up    run Upshot with demo data      make check  lint, types, SQL style
 # make test  check, then every test         make lock   renew the pinned requirements
 # make soak  what takes hours              make bench  how fast reads and writes are
-# make client  renew the client's types from the API
+# make client  renew the client's types     make screenshots  renew the README's pictures
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,7 +9,7 @@ BIN := .venv/bin
 NODE_MODULES := tests/browser/node_modules/.package-lock.json
 export DO_NOT_TRACK := 1
 
-.PHONY: up test soak bench check lock client clean
+.PHONY: up test soak bench check lock client screenshots clean
 
 up: .venv/runtime
 	@exec $(BIN)/upshot up
@@ -24,9 +24,10 @@ soak: .venv/dev
 	UPSHOT_SOAK_REQUESTS=1000000 $(BIN)/pytest tests/ingest/test_raw_bytes.py
 	UPSHOT_SOAK_SECONDS=3600 UPSHOT_SOAK_KILLS=300 $(BIN)/pytest -s tests/soak
 
-bench: .venv/dev
+bench: .venv/dev .venv/browser
 	$(BIN)/python tests/bench/bench_reads.py
 	$(BIN)/python tests/bench/bench_answers.py
+	PYTHONPATH=tests $(BIN)/python tests/bench/bench_first_view.py
 	$(BIN)/python tests/bench/bench_ingest.py
 
 check: .venv/dev
@@ -48,6 +49,9 @@ lock:
 
 client: .venv/dev $(NODE_MODULES)
 	PYTHONPATH=tests $(BIN)/python -m browser.api_types
+
+screenshots: .venv/dev .venv/browser
+	PYTHONPATH=tests $(BIN)/python -m browser.screenshots
 
 clean:
 	rm -rf .venv target logs tests/browser/node_modules

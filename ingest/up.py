@@ -3,6 +3,7 @@
 The API, Dagster and the refresher are programs of their own, started by their own commands.
 """
 
+import asyncio
 import os
 import shlex
 import signal
@@ -25,6 +26,7 @@ import psutil
 import typer
 
 from ingest.auth import Identity, Role, issue_token
+from ingest.chart_library import ChartLibrary
 from ingest.console import Console
 from ingest.dbt_runs import PROJECT
 from ingest.demo import DemoTour, demo_tour
@@ -32,6 +34,7 @@ from ingest.demo_making import demo_is_unfinished, make_demo
 from ingest.embedded import database_url
 from ingest.refresh import build
 from ingest.settings import Settings, SettingsError
+from ingest.sign_in import is_demo
 from ingest.store.migrate import migrate
 from ingest.store.operations import (
     find_unrated_session,
@@ -99,6 +102,8 @@ def _prepare(settings: Settings, console: Console, stack: ExitStack) -> str:
         migrate(url)
     if not settings.production and (is_empty(url) or demo_is_unfinished(settings)):
         make_demo(settings, url, console)
+    with console.spinner("Preparing the charts"):
+        asyncio.run(ChartLibrary(settings.home).asset())
     if refresh_is_due(url):
         with console.steps("Building the marts") as progress:
             build(settings, url, progress)
@@ -273,6 +278,7 @@ def _welcome(settings: Settings, url: str) -> str:
     lines = [
         "",
         "Upshot is running.",
+        f"  Dashboard  {api}/" + ("   (signs in with one click)" if is_demo(settings) else ""),
         f"  API        {api}/api/v1"
         + (f"   (described at {api}/schema)" if settings.open_docs else ""),
         f"  Dagster    http://{HOST}:{settings.dagster_port}",

@@ -16,15 +16,19 @@ FLAGS = (
 INSTALLED = ("chromium", "chromium-browser", "google-chrome")
 
 
+def installed_browser() -> str | None:
+    """Return where the machine's Chromium is; without, Playwright has its own."""
+    return next(filter(None, map(shutil.which, INSTALLED)), None)
+
+
 # Not for the whole session: while Playwright runs, no test can run an event loop of its own.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The machine's Chromium, else the one that `playwright install chromium` brings."""
-    installed = next(filter(None, map(shutil.which, INSTALLED)), None)
     # On a machine that is busy with other tests a second can be short.
     expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=installed, args=[*FLAGS])
+        browser = playwright.chromium.launch(executable_path=installed_browser(), args=[*FLAGS])
         yield browser
         browser.close()
 

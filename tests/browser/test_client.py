@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 
 from browser.api_types import FILE, document, types_of
 from browser.node_tools import FOLDER, TYPESCRIPT, run_tool
+from browser.visits import sign_in
 
 ENGINEER = uuid4()
 
@@ -204,6 +205,16 @@ def test_a_refusal_says_why(page: Page, api: Api, expected_errors: list[str]) ->
     assert invalid["errors"][0]["pointer"] == "/rating"
     [unauthorized] = call(page, api, None, ["me"])
     assert (unauthorized["status"], unauthorized["code"]) == (401, "unauthorized")
+
+
+def test_without_a_token_the_pages_cookie_reads_and_never_writes(
+    page: Page, api: Api, expected_errors: list[str]
+) -> None:
+    expected_errors.append("401 (Unauthorized)")
+    sign_in(page, api.url, api.token(user_id=ENGINEER))
+    caller, session = call(page, api, None, ["caller"], ["start", {"flow_id": str(uuid4())}])
+    assert caller["user_id"] == str(ENGINEER)
+    assert (session["status"], session["code"]) == (401, "unauthorized")
 
 
 def test_a_super_admin_reads_another_account(page: Page, api: Api) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -241,6 +242,22 @@ def test_a_tab_falls_silent_when_another_has_rated(
     expect(page.get_by_role("status")).to_have_text("Thank you!")
 
 
+def test_elements_for_the_same_agree(
+    page: Page, host: Host, api: Api, sent: list[tuple[str, str]]
+) -> None:
+    session_id = completed(api)
+    host.body = 2 * rating_of(session_id) + 2 * thumbs_of(session_id)
+    page.goto(host.url)
+    up(page).first.click()
+    expect(up(page).last).to_have_attribute("aria-pressed", "true")
+    star(page, 4).first.check()
+    page.get_by_role("button", name="Send").first.click()
+    expect(page.locator("upshot-rating").last).to_be_hidden()
+    expect(page.get_by_role("status").first).to_have_text("Thank you!")
+    wait_for(page, "delivered", 2)
+    assert sent == [VOTED, RATED]
+
+
 def test_a_comment_is_counted_and_ends_at_500(
     page: Page, host: Host, api: Api, stored: Any
 ) -> None:
@@ -425,8 +442,11 @@ def test_what_is_said_offline_is_sent_online(
     expected_errors.append(NOT_REACHED)
     session_id = completed(api)
     host.body = rating_of(session_id) + thumbs_of(session_id)
+    # No time goes by: it is not a pause that ends, but the browser that says it is online.
+    page.clock.install()
     page.goto(host.url)
     expect(star(page, 1)).to_be_visible()
+    page.clock.pause_at(datetime.now(UTC) + timedelta(minutes=1))
     context.set_offline(True)
     up(page).click()
     down(page).click()
@@ -440,6 +460,25 @@ def test_what_is_said_offline_is_sent_online(
     assert stored(VOTES) == [("check-cable", False)]
     assert (sent.count(RATED), sent.count(VOTED)) == (1, 1)
     assert queue(page) == []
+
+
+def test_what_could_not_be_sent_is_tried_again(
+    page: Page,
+    context: BrowserContext,
+    host: Host,
+    api: Api,
+    stored: Any,
+    expected_errors: list[str],
+) -> None:
+    expected_errors.append(NOT_REACHED)
+    host.body = rating_of(completed(api))
+    page.goto(host.url)
+    reach = cut_off(context, api)
+    with page.expect_event("requestfailed"):
+        rate(page, 3)
+    reach()
+    wait_for(page, "delivered")
+    assert stored(RATINGS) == [(3, None)]
 
 
 @pytest.mark.parametrize("again", ["reload", "another tab"])
@@ -587,6 +626,37 @@ def test_no_token_is_kept_and_nobodys_name(page: Page, host: Host, api: Api) -> 
     assert "Mine." not in text
     for part in host.token.split("."):
         assert part not in text
+
+
+def test_a_browser_without_storage_sends_all_the_same(
+    page: Page, context: BrowserContext, host: Host, api: Api, stored: Any
+) -> None:
+    context.add_init_script(
+        """Object.defineProperty(window, "localStorage", {
+            get() { throw new DOMException("It is forbidden.", "SecurityError"); },
+        });"""
+    )
+    host.body = rating_of(completed(api)) + thumbs_of(completed(api))
+    page.goto(host.url)
+    down(page).click()
+    rate(page, 2)
+    wait_for(page, "delivered", 2)
+    assert (stored(RATINGS), stored(VOTES)) == ([(2, None)], [("check-cable", False)])
+
+
+def test_who_is_not_signed_in_is_waited_for(
+    page: Page, host: Host, api: Api, sent: list[tuple[str, str]]
+) -> None:
+    token, host.token = host.token, ""
+    host.body = rating_of(completed(api))
+    page.goto(host.url)
+    rate(page, 5)
+    expect(page.get_by_role("status")).to_have_text("Thank you!")
+    assert (len(queue(page)), sent) == (1, [])
+    host.token = token
+    page.reload()
+    wait_for(page, "delivered")
+    assert sent == [RATED]
 
 
 def test_retry_after_is_honoured_also_after_a_reload(

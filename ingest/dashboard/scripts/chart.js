@@ -112,6 +112,7 @@ export class Chart {
     before?.finalize();
     if (turn !== this.#turn) return drawn.finalize();
     this.#drawn = drawn;
+    performance.mark("chart");
     this.#drawing.style.minHeight = "";
     drawn.view.addEventListener("click", (_, item) => {
       if (item?.datum) this.#options.onPick?.(item.datum);

@@ -70,10 +70,8 @@ async function begin(upshot) {
  */
 async function showSession(upshot, session) {
   const { session_id, flow_id, is_completed } = session;
-  const { top_flows } = await upshot.me({ period: "90d" });
-  const { steps } = await upshot.flow(flow_id, { period: "7d" });
+  const { name, steps } = await upshot.flow(flow_id, { period: "7d" });
   const current = steps.filter((step) => step.is_current).slice(0, MOST_STEPS);
-  const name = top_flows.find((flow) => flow.tree_id === flow_id)?.name ?? "A session";
   element("flow", HTMLElement).textContent = name;
   element("steps", HTMLElement).replaceChildren(
     ...current.map(({ step_id, title }) => {

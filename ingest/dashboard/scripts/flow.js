@@ -22,8 +22,8 @@ import { shareBar, tiles } from "./tiles.js";
 import { count, percent, some } from "./words.js";
 
 const LABELS_WIDTH = 215;
-const GAP = 75;
-const GAP_NARROW = 30;
+const GAP = 150;
+const GAP_NARROW = 100;
 const ROOM_FOR_LABELS_NARROW = "1.9 * data('rows')[0].most";
 const MOST_WAYS = 3;
 const NARROW = 560;
@@ -85,8 +85,14 @@ function stepRows({ steps }) {
     votes: step.helpful_yes + step.helpful_no,
     low: step.helpful_rate_interval?.low ?? null,
     high: step.helpful_rate_interval?.high ?? null,
+    helpful_label: helpful(step),
     label: step.visits ? `${count(step.visits)}${dropOff(step)}` : "nobody",
   }));
+}
+
+/** @param {Step} step */
+function helpful({ helpful_rate: share, helpful_yes: yes, helpful_no: no }) {
+  return share === null ? "no votes" : `${percent(share)} of ${count(yes + no)}`;
 }
 
 /** @param {Step} step */

@@ -79,6 +79,7 @@ async function keepUp(page, around) {
       const { meta, ...rest } = figures;
       const text = JSON.stringify([rest, meta.window, location.pathname]);
       if (text !== shown || isAsked) page.draw(content, figures, around);
+      if (!shown) performance.mark("figures");
       shown = text;
       content.setAttribute("aria-busy", "false");
       refill(freshness, freshnessOf(meta));
@@ -229,10 +230,10 @@ function periods() {
 function freshnessOf(meta) {
   const { window, time_zone: zone } = meta;
   return [
-    h("span", { class: "dot" }),
     h(
       "span",
       { title: `${wholeDay(window.from)} to ${wholeDay(window.to)}` },
+      h("span", { class: "dot" }),
       `${days(window.from, window.to)} · as of `,
       h("time", { datetime: meta.as_of }, at(meta.as_of, zone, { timeStyle: "medium" })),
       ` in ${zone.replaceAll("_", " ")}`,
