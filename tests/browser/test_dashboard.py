@@ -23,6 +23,7 @@ from ingest.settings import Settings
 
 TOUR = demo_tour()
 MINUS = "\N{MINUS SIGN}"
+OUTCOMES = ("resolved", "workaround", "escalated", "unresolved")
 NONE = "\N{EN DASH}"
 MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 REAL_WINDOW = "from=2016-02-01&to=2017-01-31"
@@ -187,8 +188,8 @@ def of_team(page: Page, said: dict[str, Any]) -> None:
     days = [
         [
             day["date"],
-            *(count(day[name]) for name in ("sessions", *sorted_outcomes)),
-            count(day["sessions"] - sum(day[name] for name in sorted_outcomes)),
+            *(count(day[name]) for name in ("sessions", *OUTCOMES)),
+            count(day["sessions"] - sum(day[name] for name in OUTCOMES)),
         ]
         for day in said["time_series"]
     ]
@@ -206,12 +207,19 @@ def of_team(page: Page, said: dict[str, Any]) -> None:
     ]
 
 
-sorted_outcomes = ("resolved", "workaround", "escalated", "unresolved")
-
-
 def test_my_page_shows_my_figures(page: Page, demo: Api) -> None:
-    at(page, demo, "/me?period=90d", "engineer", TOUR.engineer_id)
-    said = ask(demo, "/analytics/me?period=90d", TOUR.engineer_id, "engineer")
+    of_me(page, demo, TOUR.engineer_id, "period=90d")
+
+
+def test_my_page_shows_my_figures_of_the_real_input(page: Page, real: Api) -> None:
+    [engineer, *_] = ask(real, f"/analytics/team?{REAL_WINDOW}")["top_engineers"]
+    of_me(page, real, UUID(engineer["user_id"]), REAL_WINDOW)
+
+
+def of_me(page: Page, api: Api, user_id: UUID, window: str) -> None:
+    at(page, api, f"/me?{window}", "engineer", user_id)
+    said = ask(api, f"/analytics/me?{window}", user_id, "engineer")
+    assert said["summary"]["total_sessions"] > 10
     shows(page, said["summary"])
     assert [row[:2] for row in rows(page, "#top-flows")] == [
         [row["name"], count(row["sessions"])] for row in said["top_flows"]
@@ -223,7 +231,7 @@ def test_my_page_shows_my_figures(page: Page, demo: Api) -> None:
     ]
     outcomes = said["summary"]["outcome_breakdown"]
     assert [row[:2] for row in charted(page, "Outcomes")][:4] == [
-        [name, count(outcomes[name])] for name in sorted_outcomes
+        [name, count(outcomes[name])] for name in OUTCOMES
     ]
 
 
