@@ -8,11 +8,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from conftest import REPOSITORY, Api, Serve, with_changes
+from conftest import REPOSITORY, Api, Serve
 from playwright.sync_api import Page
 
 from browser.api_types import FILE, document, types_of
 from browser.node_tools import FOLDER, TYPESCRIPT, run_tool
+from browser.quota import without_room
 from browser.visits import sign_in
 
 ENGINEER = uuid4()
@@ -228,13 +229,9 @@ def test_what_can_succeed_later_is_tried_again_and_nothing_else(
 ) -> None:
     """The quota is used up for a few seconds; then another call is wrong, for good."""
     expected_errors += ["429 (Too Many Requests)", "404 (Not Found)"]
-    settings = with_changes(api.settings, quota_events=500, quota_seconds=1_000)
-    small = Api(serve(settings), settings, api.account_id)
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url.rpartition("/")[2]))
-    page.goto(f"{small.url}/health/live")
-    while small.post_events([{}] * 500).status_code != 429:
-        pass
+    small = without_room(api, serve)
     session, missing = call(
         page,
         small,

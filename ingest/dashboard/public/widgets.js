@@ -379,6 +379,7 @@ function tell(widget, name, detail) {
 
 // --- the elements -------------------------------------------------------------------------------
 
+const SVG = "http://www.w3.org/2000/svg";
 const STAR = "m12 2 3 6.5 7 .9-5.100 4.900 1.300 7L12 17.900 5.800 21.300l1.300-7L2 9.400l7-.9z";
 const THUMB = "M2 10h4v11H2zm6 0 4-8a3 3 0 0 1 3 3v4h5a2 2 0 0 1 2 2.300l-1.300 8a2 2 0 0 1-2 1.700H8z";
 
@@ -449,10 +450,8 @@ function make(tag, properties, ...children) {
 
 /** @param {string} outline */
 function icon(outline) {
-  const [svg, path] = ["svg", "path"].map((tag) =>
-    document.createElementNS("http://www.w3.org/2000/svg", tag),
-  );
-  if (!svg || !path) throw new Error("unreachable");
+  const svg = document.createElementNS(SVG, "svg");
+  const path = document.createElementNS(SVG, "path");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
   path.setAttribute("d", outline);
