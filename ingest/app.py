@@ -26,7 +26,7 @@ from ingest.incoming import Incoming
 from ingest.key_server import KeyServer
 from ingest.keys import Keys, SharedSecret
 from ingest.mart_answers import MartAnswers
-from ingest.marts import MartController
+from ingest.marts import MART_HEADERS, MartController
 from ingest.openapi import openapi_config
 from ingest.pages import PageController
 from ingest.problems import Forbidden, Problem, answer_problem
@@ -125,6 +125,7 @@ def _cors(settings: Settings) -> CORSConfig:
         expose_headers=[
             *("RateLimit", "RateLimit-Policy", "Retry-After"),
             *("ETag", "Link", "X-Request-Id"),
+            *MART_HEADERS,
         ],
     )
 

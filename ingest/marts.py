@@ -1,6 +1,6 @@
 """The marts as endpoints: what is served, and its rows."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +20,16 @@ from ingest.problems import invalid
 from ingest.schema import Out
 from ingest.served import Served
 
+MART_HEADERS = (
+    "Upshot-As-Of",
+    "Upshot-Data-Through",
+    "Upshot-Pending",
+    "Upshot-Time-Zone",
+    "Upshot-Warnings",
+    "Upshot-Next-Cursor",
+    "Upshot-Total",
+)
+"""What says of other formats what JSON says in `meta`."""
 ApiRequest = Request[Identity, None, Any]
 
 
@@ -133,16 +143,17 @@ async def _asked(request: ApiRequest, served: Served, name: str) -> Asked:
 
 def _headers(meta: MartMeta) -> dict[str, str]:
     """Return what JSON says in `meta`."""
-    said: Mapping[str, object] = {
-        "Upshot-As-Of": meta.as_of.isoformat(),
-        "Upshot-Data-Through": meta.data_through and meta.data_through.isoformat(),
-        "Upshot-Pending": meta.pending,
-        "Upshot-Time-Zone": meta.time_zone,
-        "Upshot-Warnings": " ".join(meta.warnings) or None,
-        "Upshot-Next-Cursor": meta.next_cursor,
-        "Upshot-Total": meta.total,
-    }
-    return {name: str(value) for name, value in said.items() if value is not None}
+    said: Sequence[object] = (
+        meta.as_of.isoformat(),
+        meta.data_through and meta.data_through.isoformat(),
+        meta.pending,
+        meta.time_zone,
+        " ".join(meta.warnings) or None,
+        meta.next_cursor,
+        meta.total,
+    )
+    pairs = zip(MART_HEADERS, said, strict=True)
+    return {name: str(value) for name, value in pairs if value is not None}
 
 
 def _next(request: ApiRequest, cursor: str) -> str:
