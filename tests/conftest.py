@@ -20,6 +20,7 @@ import msgspec
 import psycopg
 import pytest
 import uvicorn
+from parsed_project import ParsedProject
 
 from ingest.app import create_app
 from ingest.auth import Identity, Role, issue_token
@@ -74,12 +75,23 @@ def new_database(server_url: str, template: str) -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture(scope="session")
+def parsed_project(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> ParsedProject:
+    """What dbt keeps of the project, for any database of these tests."""
+    settings = read_settings({"UPSHOT_HOME": str(tmp_path_factory.mktemp("parsed"))})
+    return ParsedProject(settings, _of(server_url, _new_name()))
+
+
+@pytest.fixture(scope="session")
 def new_warehouse(
-    server_url: str, new_database: Callable[[], str], base_settings: Settings
+    server_url: str,
+    new_database: Callable[[], str],
+    parsed_project: ParsedProject,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[], str]]:
     """Make an empty database in which dbt has built the marts and return its URL."""
-    built = new_database()
-    run_dbt(base_settings, built, ["run"])
+    built, home = new_database(), tmp_path_factory.mktemp("home")
+    parsed_project.put(home / "dbt" / "target", built)
+    run_dbt(read_settings({"UPSHOT_HOME": str(home)}), built, ["run"])
     with _copies(server_url) as copy:
         yield lambda: copy(urlsplit(built).path[1:])
 
@@ -88,6 +100,7 @@ def new_warehouse(
 def new_live_settings(
     new_warehouse: Callable[[], str],
     base_settings: Settings,
+    parsed_project: ParsedProject,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[], Settings]:
     """Settings of an empty database with live marts, which dbt knows by files of its own."""
@@ -95,6 +108,7 @@ def new_live_settings(
     def make() -> Settings:
         url, home = new_warehouse(), tmp_path_factory.mktemp("home")
         settings = with_changes(base_settings, database_url=url, home=home)
+        parsed_project.put(home / "dbt" / "target", url)
         refresh(settings, url)
         return settings
 
@@ -107,7 +121,7 @@ def _copies(server_url: str) -> Iterator[Callable[[str], str]]:
     made = []
 
     def copy(name: str) -> str:
-        made.append(f"upshot_test_{uuid4().hex}")
+        made.append(_new_name())
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(f"create database {made[-1]} template {name}".encode())
         url = _of(server_url, made[-1])
@@ -122,6 +136,10 @@ def _copies(server_url: str) -> Iterator[Callable[[str], str]]:
         with psycopg.connect(server_url, autocommit=True) as connection:
             for name in made:
                 connection.execute(f"drop database {name} with (force)".encode())
+
+
+def _new_name() -> str:
+    return f"upshot_test_{uuid4().hex}"
 
 
 def _of(url: str, database: str) -> str:
@@ -300,14 +318,7 @@ def upshot(tmp_path_factory: pytest.TempPathFactory) -> Upshot:
 
 
 @pytest.fixture(scope="session")
-def whole_api(
-    serve_session: Serve,
-    upshot: Upshot,
-    base_settings: Settings,
-    new_database: Callable[[], str],
-) -> Api:
-    """One API that can also be read: its marts are built."""
-    settings = with_changes(base_settings, database_url=new_database())
-    refreshed = upshot("refresh", database=settings.database_url)
-    assert refreshed.returncode == 0, refreshed.stderr
+def whole_api(serve_session: Serve, new_live_settings: Callable[[], Settings]) -> Api:
+    """One API that can also be read, and that nobody refreshes; the other one is refreshed."""
+    settings = new_live_settings()
     return Api(serve_session(settings), settings)

@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from conftest import Upshot, with_changes
 from msgspec.structs import replace
 
 from ingest.refresh import refresh
@@ -98,10 +97,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def settings(new_database: Callable[[], str], upshot: Upshot, base_settings: Settings) -> Settings:
-    settings = with_changes(base_settings, database_url=new_database())
-    assert upshot("refresh", database=settings.database_url).returncode == 0
-    return settings
+def settings(new_live_settings: Callable[[], Settings]) -> Settings:
+    return new_live_settings()
 
 
 @pytest.fixture

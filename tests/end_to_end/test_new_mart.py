@@ -17,6 +17,7 @@ from conftest import Api, Serve, with_changes
 from live_warehouse import Warehouse, copy_of_the_project, environment, variables
 from mart_readers import assert_alike_in_every_format, by_pages, get, rows_of
 from msgspec import to_builtins
+from parsed_project import ParsedProject
 
 from ingest.contracts import catalog_of, definitions_in
 from ingest.settings import Settings
@@ -79,10 +80,14 @@ def write(
 
 
 @pytest.fixture
-def warehouse(new_live_settings: Callable[[], Settings], tmp_path: Path) -> Iterator[Warehouse]:
+def warehouse(
+    new_live_settings: Callable[[], Settings], parsed_project: ParsedProject, tmp_path: Path
+) -> Iterator[Warehouse]:
     url = str(new_live_settings().database_url)
+    copy = copy_of_the_project(tmp_path / "project")
+    parsed_project.put(copy / "target", url)
     with variables(environment(url)):
-        yield Warehouse(copy_of_the_project(tmp_path / "project"), url)
+        yield Warehouse(copy, url)
 
 
 @pytest.fixture

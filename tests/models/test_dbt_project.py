@@ -6,9 +6,14 @@ import re
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from conftest import BIN, REPOSITORY, Api, Upshot
+from conftest import BIN, REPOSITORY, Upshot
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+from live_warehouse import variables
+from parsed_project import ParsedProject
 
 from ingest.store.operations import libpq_variables
 from ingest.store.statements import SQL
@@ -74,10 +79,27 @@ def test_dbt_build_is_green_on_the_demo_again_and_in_full(
 
 
 @pytest.fixture(scope="module")
-def manifest(shared_live_api: Api) -> dict[str, Any]:
-    target = shared_live_api.settings.home / "dbt" / "target"
-    parsed: dict[str, Any] = json.loads((target / "manifest.json").read_text())
+def manifest(parsed_project: ParsedProject) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(parsed_project.manifest.read_text())
     return parsed
+
+
+def test_what_is_parsed_for_one_database_is_read_for_another(
+    parsed_project: ParsedProject, database_url: str, tmp_path: Path
+) -> None:
+    parsed_project.put(tmp_path, database_url)
+    happened: list[str] = []
+    arguments = (f"--project-dir={REPOSITORY}", f"--profiles-dir={REPOSITORY}", "--log-level=none")
+    with variables(libpq_variables(database_url)):
+        done = dbtRunner(callbacks=[lambda event: happened.append(event.info.name)]).invoke(
+            ["parse", *arguments, f"--target-path={tmp_path}", f"--log-path={tmp_path}"]
+        )
+    assert done.success
+    assert "PartialParsingSkipParsing" in happened
+    assert isinstance(done.result, Manifest)
+    assert {urlsplit(database_url).path[1:]} == {
+        node.database for node in done.result.nodes.values()
+    }
 
 
 @pytest.mark.parametrize("reader", READERS)
