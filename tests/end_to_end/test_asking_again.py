@@ -10,7 +10,8 @@ from conftest import Api
 
 from ingest.refresh import refresh
 
-FLOW, ENGINEER, ADMIN = uuid4(), uuid4(), uuid4()
+FLOW = UUID("6f1c8a52-0d6e-4c0b-9a55-8f3f2a7f1d01")
+ENGINEER, ADMIN = uuid4(), uuid4()
 
 
 def start(api: Api, user_id: UUID = ENGINEER) -> str:

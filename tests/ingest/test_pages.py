@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -12,7 +11,7 @@ from conftest import Api, Serve, with_changes
 from ingest.assets import DASHBOARD
 from ingest.settings import Settings
 
-PAGES = ["/", "/me", f"/flows/{uuid4()}", "/sign-in", "/example"]
+PAGES = ["/", "/me", "/flows/6f1c8a52-0d6e-4c0b-9a55-8f3f2a7f1d01", "/sign-in", "/example"]
 PUBLIC = ["/client.js", "/client.d.ts", "/api.d.ts", "/widgets.js", "/widgets.d.ts"]
 
 
