@@ -3,10 +3,10 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from random import Random
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any, Self
 from uuid import UUID, uuid4
 
@@ -23,6 +23,7 @@ from ingest.store.statements import SQL
 
 Connection = psycopg.Connection[Any]
 
+READERS = 6
 STORED = 20
 """Sessions of each account that a refresh has taken in, all of them resolved."""
 
@@ -312,8 +313,10 @@ class Writers:
 
     def __init__(self, world: World, account: Account, most: int) -> None:
         self._world = world
+        self.answers = 0
+        """How many were read meanwhile."""
         self._account = account
-        self._ended = Event()
+        self._ended, self._turn = Event(), Lock()
         share = most // 4
         self._threads = [
             Thread(target=self._write, args=[account.sessions[first : first + share], first])
@@ -338,10 +341,21 @@ class Writers:
         chance = Random(seed)
         with self._world.writer() as connection:
             for session in sessions:
-                with connection.transaction():
+                with ExitStack() as commit, connection.transaction():
                     self._account.start(connection, uuid4())
                     self._ended.wait(chance.random() / 20)
                     self._account.correct(connection, session)
+                    commit.enter_context(self._in_turn())
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Commit, and let nobody else commit until somebody has asked and been answered."""
+        with self._turn:
+            yield
+            # Of so many more, one was asked for later than this.
+            enough = self.answers + READERS + 1
+            while self.answers < enough and not self._ended.wait(0.001):
+                pass
 
 
 def test_every_answer_is_of_one_moment_while_others_read_and_write(world: World) -> None:
@@ -362,12 +376,13 @@ def test_every_answer_is_of_one_moment_while_others_read_and_write(world: World)
             assert outcomes(figures) == (STORED + done, STORED, done)
             assert moment.sessions == 2 * done
             seen.add(done)
+            writers.answers += 1
 
     async def read_all() -> None:
         async with world.database() as database:
             reads = Reads(database)
             with Writers(world, account, STORED) as writers:
-                await asyncio.gather(*(read(reads, writers, number) for number in range(6)))
+                await asyncio.gather(*(read(reads, writers, number) for number in range(READERS)))
 
     asyncio.run(read_all())
     assert STORED in seen
