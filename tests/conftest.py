@@ -49,8 +49,9 @@ def server_url() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="upshot-tests-"))
     with get_server(folder / "data", postgres_version=18) as server:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            # It guards against the end of the machine, and whoever is killed here is a process.
+            # They guard against the end of the machine, and whoever is killed here is a process.
             connection.execute("alter system set fsync = off")
+            connection.execute("alter system set full_page_writes = off")
             connection.execute("select pg_reload_conf()")
         yield server.get_uri()
     shutil.rmtree(folder)
@@ -288,7 +289,7 @@ class Upshot(Protocol):
 
 
 @pytest.fixture(scope="session")
-def upshot(tmp_path_factory: pytest.TempPathFactory) -> Upshot:
+def upshot(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Upshot:
     home = tmp_path_factory.mktemp("upshot-home")
 
     def run(
@@ -302,6 +303,9 @@ def upshot(tmp_path_factory: pytest.TempPathFactory) -> Upshot:
         own = {"UPSHOT_HOME": str(home), "COLUMNS": "200"}
         if database is not None:
             own["UPSHOT_DATABASE_URL"] = database
+            if "refresh" in arguments:
+                parsed: ParsedProject = request.getfixturevalue("parsed_project")
+                parsed.put(home / "dbt" / "target", database)
         done = subprocess.run(
             [str(BIN / "upshot"), *arguments],
             input=stdin,

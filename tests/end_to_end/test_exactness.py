@@ -27,6 +27,7 @@ from figure_oracle import Answer
 from hypothesis import HealthCheck, Phase, find, given, settings
 from incident_oracle import Window
 from live_marts import LiveMarts, script_of_refresh
+from parsed_project import ParsedProject
 from stories import (
     FLOWS,
     NOBODY,
@@ -77,10 +78,12 @@ def world(
     new_warehouse: Callable[[], str],
     serve_module: Serve,
     base_settings: Settings,
+    parsed_project: ParsedProject,
     request: pytest.FixtureRequest,
 ) -> Iterator[World]:
     url = new_warehouse()
     settings = with_changes(base_settings, database_url=url)
+    parsed_project.put(settings.home / "dbt" / "target", url)
     dbt = Dbt(url, settings.home / "dbt")
     marts = LiveMarts(url, dbt, script_of_refresh(dbt, url))
     made = World(Api(serve_module(settings), settings), marts, Counter())

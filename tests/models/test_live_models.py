@@ -22,6 +22,7 @@ from live_warehouse import (
     reading,
     variables,
 )
+from parsed_project import ParsedProject
 
 from ingest.store.migrate import make_roles
 
@@ -61,10 +62,15 @@ AS_IT_IS = COUNTED.format(day="started_at", more="", only="")
 
 
 @pytest.fixture(scope="module")
-def built(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """The project as it is, and a database in which all of it was built once."""
-    url = new_database()
+def built(
+    new_warehouse: Callable[[], str],
+    parsed_project: ParsedProject,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Warehouse:
+    """The project as it is, and a database in which all of it was built, and then run again."""
+    url = new_warehouse()
     warehouse = Warehouse(copy_of_the_project(tmp_path_factory.mktemp("built") / "project"), url)
+    parsed_project.put(warehouse.project / "target", url)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(HISTORY)
     with variables(environment(url)):

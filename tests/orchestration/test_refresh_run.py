@@ -14,6 +14,7 @@ import psutil
 import psycopg
 import pytest
 from conftest import REPOSITORY
+from parsed_project import ParsedProject
 
 from ingest.dbt_runs import run_dbt
 from ingest.settings import Settings
@@ -168,8 +169,10 @@ def test_a_refresh_waits_until_another_has_ended(
     database: psycopg.Connection,
     database_url: str,
     base_settings: Settings,
+    parsed_project: ParsedProject,
     start_refresh: Callable[[], subprocess.Popen[str]],
 ) -> None:
+    parsed_project.put(base_settings.home / "dbt" / "target", database_url)
     run_dbt(base_settings, database_url, ["run"])
     database.execute(CHANGE)
     database.execute(TAKE_LOCK)
