@@ -105,6 +105,12 @@ def api(warehouse: Warehouse, base_settings: Settings, serve: Serve) -> Api:
     return api
 
 
+@pytest.fixture
+def looks_each_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not the question how soon an API looks again for what was built."""
+    monkeypatch.setattr("ingest.served.LOOK_SECONDS", 1)
+
+
 def within_a_minute(is_true: Callable[[], bool]) -> bool:
     until = time.monotonic() + A_MINUTE
     while time.monotonic() < until and not is_true():
@@ -183,6 +189,7 @@ def test_what_is_no_longer_there_is_no_longer_served(warehouse: Warehouse, api: 
     assert "/api/v1/marts/busy_flows" not in document_of(api)["paths"]
 
 
+@pytest.mark.usefixtures("looks_each_second")
 def test_what_failed_is_served_as_it_was(warehouse: Warehouse, api: Api) -> None:
     write(warehouse.project, "busy_flows")
     warehouse.dbt("run", "--select", "busy_flows")
@@ -191,7 +198,7 @@ def test_what_failed_is_served_as_it_was(warehouse: Warehouse, api: Api) -> None
     fewer = {name: said for name, said in COLUMNS.items() if name != "resolved"}
     write(warehouse.project, "busy_flows", wrong, fewer)
     warehouse.dbt("run", "--select", "busy_flows", succeeds=False)
-    time.sleep(16)
+    time.sleep(3)
     assert before == rows_of(api, "busy_flows")
 
 
@@ -275,6 +282,7 @@ def heard() -> Iterator[list[str]]:
         logger.removeHandler(ear)
 
 
+@pytest.mark.usefixtures("looks_each_second")
 def test_what_cannot_be_served_is_refused_with_the_reason(
     warehouse: Warehouse, api: Api, serve: Serve
 ) -> None:
