@@ -93,7 +93,7 @@ def world(
     capture = request.config.pluginmanager.get_plugin("capturemanager")
     assert capture is not None
     with capture.global_and_fixture_disabled():
-        sys.stdout.write(f"\n{__name__}: {counts}\n")
+        sys.stderr.write(f"\n{__name__}: {counts}\n")
 
 
 # --- a story is told -----------------------------------------------------------------------------

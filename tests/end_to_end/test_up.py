@@ -46,15 +46,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all that start here: what the first makes, the next ones find."""
+    return tmp_path_factory.mktemp("up") / "home"
+
+
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def environment(home: Path) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("UPSHOT_", "PG", "DBT_", "DAGSTER_"))
     }
     return inherited | {
-        "UPSHOT_HOME": str(tmp_path / "home"),
+        "UPSHOT_HOME": str(home),
         "UPSHOT_PORT": str(free_port()),
         "UPSHOT_DAGSTER_PORT": str(free_port()),
         "UPSHOT_DEMO_SESSIONS": "1500",
@@ -188,7 +194,7 @@ def test_a_program_that_dies_ends_all_of_it_and_says_so(environment: dict[str, s
         process = subprocess.Popen(
             [BIN / "upshot", "up"],
             cwd=REPOSITORY,
-            env=environment | {"UPSHOT_DEMO_SESSIONS": "60"},
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=file,
             text=True,

@@ -101,7 +101,7 @@ def test_no_acknowledged_write_is_lost_and_none_is_doubled(
         len(client.acknowledged) + len(client.ratings) + len(client.votes) for client in writing
     )
     with capsys.disabled():
-        sys.stdout.write(
+        sys.stderr.write(
             f"\n{dict(kills)} killed, {acknowledged:,} writes acknowledged,"
             f" {sum(client.tried_again for client in writing):,} requests tried again\n"
         )

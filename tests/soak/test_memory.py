@@ -89,7 +89,7 @@ def test_the_memory_of_a_process_stays_flat(
     with capsys.disabled():
         third = len(samples) // 3
         answered = sum(client.answered for client in clients)
-        sys.stdout.write(
+        sys.stderr.write(
             f"\n{answered:,} requests in {SECONDS:g} s; MB resident:"
             f" first {samples[0]:.0f}, a third {samples[third]:.0f},"
             f" two thirds {samples[2 * third]:.0f}, last {samples[-1]:.0f}\n"

@@ -172,7 +172,7 @@ def test_every_snapshot_is_exact(
     tally.add("writes in all", sum(sum(writer.done.values()) for writer in writers))
     tally.add("wrong", len(tally.wrong))
     with capsys.disabled():
-        sys.stdout.write(f"\n{SECONDS:.0f} seconds of soak:\n{tally}\n")
+        sys.stderr.write(f"\n{SECONDS:.0f} seconds of soak:\n{tally}\n")
 
     assert tally.wrong[:5] == []
     # Or it shows nothing.
