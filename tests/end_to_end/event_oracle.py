@@ -115,6 +115,8 @@ class EventOracle:
         given = _given(of_flow, window)
         ratings = [stars for _, stars in given]
         return {
+            "tree_id": str(flow_id),
+            "name": self._names("flows", "flow_id").get(flow_id, "Unknown"),
             "summary": summary(started, ratings, of_flow=True),
             "avg_csat": mean(ratings),
             "total_ratings": len(ratings),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
-from math import ceil, floor
+from math import ceil, floor, sqrt
 from typing import Any, NamedTuple, Protocol
 
 Answer = dict[str, Any]
@@ -53,6 +53,25 @@ def rate(part: int, whole: int) -> float:
     return share(part, whole) or 0.0
 
 
+def interval(part: int, whole: int, *, times: int = 1, decimals: int = 3) -> Answer | None:
+    """Return Wilson's interval of a share at 95 %, by its usual formula.
+
+    >>> interval(1, 1)
+    {'low': 0.207, 'high': 1.0}
+    """
+    if not whole:
+        return None
+    p, z = part / whole, 1.96
+    centre, spread = p + z**2 / (2 * whole), z * sqrt(p * (1 - p) / whole + z**2 / (4 * whole**2))
+    low, high = ((centre + sign * spread) / (1 + z**2 / whole) for sign in (-1, 1))
+    # Where floats miss an end by a hair.
+    low, high = max(low, 0.0), min(high, 1.0)
+    return {
+        "low": half_up(Fraction(low) * times, decimals),
+        "high": half_up(Fraction(high) * times, decimals),
+    }
+
+
 def mean(numbers: Sequence[int]) -> float | None:
     return half_up(Fraction(sum(numbers), len(numbers)), 1) if numbers else None
 
@@ -89,6 +108,7 @@ def totals(sessions: Iterable[Counted]) -> Answer:
     return {
         "sessions": len(started),
         "completion_rate": rate(len(durations), len(started)),
+        "completion_rate_interval": interval(len(durations), len(started)),
         "avg_duration_minutes": average_minutes(durations),
     }
 
@@ -104,6 +124,7 @@ def summary(sessions: Sequence[Counted], stars: Sequence[int], *, of_flow: bool 
     completed = [session for session in sessions if session.completed_at is not None]
     durations = [session.duration for session in completed if session.duration is not None]
     good = sum(each >= 4 for each in stars)
+    rated = sum(session.stars is not None for session in completed)
     return {
         "total_sessions": figures.pop("sessions"),
         "completed_sessions": len(completed),
@@ -111,12 +132,12 @@ def summary(sessions: Sequence[Counted], stars: Sequence[int], *, of_flow: bool 
         "p50_duration_minutes": percentile_minutes(durations, Fraction(1, 2)),
         "p90_duration_minutes": percentile_minutes(durations, Fraction(9, 10)),
         "outcome_breakdown": outcome_counts(sessions),
-        "response_rate": share(
-            sum(session.stars is not None for session in completed), len(completed)
-        ),
+        "response_rate": share(rated, len(completed)),
+        "response_rate_interval": interval(rated, len(completed)),
         "total_ratings": len(stars),
         "avg_csat": mean(stars),
         "csat_percent": half_up(Fraction(100 * good, len(stars)), 1) if stars else None,
+        "csat_percent_interval": interval(good, len(stars), times=100, decimals=1),
         "csat_distribution": {f"rating_{each}": stars.count(each) for each in range(1, 6)},
         "active_engineers": (
             None if of_flow else len({session.engineer_key for session in sessions})
@@ -192,9 +213,14 @@ def shown_steps(
             "completions": found.completions[step],
             "drop_offs": found.drop_offs[step],
             "drop_off": share(found.drop_offs[step], found.visits[step]),
+            "drop_off_interval": interval(found.drop_offs[step], found.visits[step]),
             "helpful_yes": votes.get((step, True), 0),
             "helpful_no": votes.get((step, False), 0),
             "helpful_rate": share(
+                votes.get((step, True), 0),
+                votes.get((step, True), 0) + votes.get((step, False), 0),
+            ),
+            "helpful_rate_interval": interval(
                 votes.get((step, True), 0),
                 votes.get((step, True), 0) + votes.get((step, False), 0),
             ),

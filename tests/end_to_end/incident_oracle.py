@@ -135,6 +135,7 @@ class Oracle:
             raise KeyError(category)
         sessions = [session for session in self._started_in(window) if session.flow == category]
         return {
+            "name": category,
             "summary": summary(sessions, [], of_flow=True),
             "avg_csat": None,
             "total_ratings": 0,
