@@ -117,9 +117,14 @@ class Database:
         async with self._turn(account_id), _connected(self._writers) as connection:
             # A pipeline that nothing else divides is a transaction: it commits as it ends. Two
             # statements, because the second has to see what was committed under the locks.
-            async with connection.pipeline():
-                await connection.execute(SQL["lock_account_and_sessions"], parameters)
-                cursor = await connection.execute(SQL[statement], parameters)
+            try:
+                async with connection.pipeline():
+                    await connection.execute(SQL["lock_account_and_sessions"], parameters)
+                    cursor = await connection.execute(SQL[statement], parameters)
+            except IndexError:
+                # What psycopg makes of a commit that fails: no statement of its own asked for it,
+                # and where the error and the pipeline's end arrive at once, it looks for one.
+                raise psycopg.InternalError("The commit failed.") from None
             # Not before the commit: each answer that is waited for is a round trip.
             return await cursor.fetchall()
 

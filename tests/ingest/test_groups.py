@@ -134,7 +134,8 @@ def test_a_commit_that_fails_is_503_and_stores_nothing(own_api: Api) -> None:
             "create constraint trigger refuse after insert on raw.session_ratings"
             " deferrable initially deferred for each row execute function public.refuse()"
         )
-        assert rate(own_api, session_id).status_code == 503
+        # The error may come before the pipeline's end, or with it.
+        assert {rate(own_api, session_id).status_code for _ in range(50)} == {503}
         assert stored(own_api, "session_ratings") == {}
         assert stored(own_api, "changes") == before
         owner.execute("drop trigger refuse on raw.session_ratings")
