@@ -21,6 +21,7 @@ from ingest.chart_library import ChartLibrary
 from ingest.comments import CommentController
 from ingest.directory import DirectoryController
 from ingest.embedded import database_url
+from ingest.etags import tell_private
 from ingest.health import HealthController
 from ingest.incoming import Incoming
 from ingest.key_server import KeyServer
@@ -95,7 +96,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             Exception: answer_problem,
         },
         cors_config=_cors(settings) if settings.cors_origins else None,
-        before_send=[tell_quota, tell_request, _close_when_stopping],
+        before_send=[tell_quota, tell_request, tell_private, _close_when_stopping],
         lifespan=[_lifespan],
         openapi_config=openapi_config() if settings.open_docs else None,
         request_max_body_size=settings.max_body_bytes,

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 from litestar import Response
+from litestar.datastructures import MutableScopeHeaders
+from litestar.types import Message, Scope
 
 
 def weak_etag(*parts: Any) -> str:
@@ -34,6 +36,14 @@ def not_modified(etag: str) -> Response[None]:
 
 
 VARY = "Accept, Authorization, Cookie"
+
+
+async def tell_private(message: Message, scope: Scope) -> None:
+    """Have no cache between keep an answer that is somebody's: a cookie does not forbid it."""
+    if message["type"] == "http.response.start" and scope.get("user") is not None:
+        headers = MutableScopeHeaders.from_message(message)
+        headers.setdefault("Cache-Control", "private, no-cache")
+        headers.setdefault("Vary", VARY)
 
 
 def etag_headers(etag: str) -> dict[str, str]:

@@ -86,12 +86,11 @@ class PageController(Controller):
         name = name.lstrip("/")
         assets = dashboard_assets()
         charts: ChartLibrary = state.chart_library
-        if name == NAME:
-            return _answer(request, await charts.asset(), KEPT_FOR_GOOD)
-        if name not in assets.files or name.endswith(".html"):
+        if name not in {NAME, *assets.files} or name.endswith(".html"):
             raise NotFound("There is no such file.")
         headers = KEPT_FOR_GOOD if version == assets.version else FOR_OTHER_ORIGINS
-        return _answer(request, assets.files[name], headers)
+        asset = await charts.asset() if name == NAME else assets.files[name]
+        return _answer(request, asset, headers)
 
     @get(["/client.js", "/client.d.ts", "/api.d.ts", "/widgets.js", "/widgets.d.ts"])
     async def public(self, request: AnyRequest) -> Response[bytes]:

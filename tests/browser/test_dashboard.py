@@ -266,7 +266,7 @@ def of_steps(page: Page, said: dict[str, Any]) -> None:
         assert row[0].startswith(f"{place + 1}. {step['title']}")
         assert row[2].startswith(percent(step["drop_off"]))
         assert row[3].split() == ["▲", count(step["helpful_yes"]), "▼", count(step["helpful_no"])]
-        assert row[5].startswith(percent(step["helpful_rate"]))
+        assert row[4].startswith(percent(step["helpful_rate"]))
     path = charted(page, "The path through the steps")
     assert [row[1:5] for row in path] == [
         [
@@ -306,6 +306,21 @@ def test_it_says_of_when_and_where_the_figures_are(page: Page, demo: Api) -> Non
     moment = datetime.fromisoformat(str(freshness.locator("time").get_attribute("datetime")))
     assert abs(datetime.now(UTC) - moment) < timedelta(minutes=5)
     expect(chart(page, "Outcomes per day").get_by_text("today so far")).to_be_visible()
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Kiritimati"])
+def test_days_are_the_accounts_wherever_one_looks_from(
+    browser: Browser, demo: Api, zone: str
+) -> None:
+    [first, *_] = ask(demo, "/analytics/team?period=7d")["time_series"]
+    day = datetime.fromisoformat(first["date"])
+    with browser.new_context(timezone_id=zone) as context:
+        page = context.new_page()
+        at(page, demo, "/?period=7d")
+        for title in ("Outcomes per day", "CSAT over time"):
+            drawn = chart(page, title).locator("svg").first
+            expect(drawn).to_contain_text(f"{day:%-d %b}")
+            expect(drawn).not_to_contain_text(f"{day - timedelta(days=1):%-d %b}")
 
 
 # --- the address holds what is shown -------------------------------------------------------------
@@ -373,6 +388,15 @@ def test_a_figure_leads_to_its_sessions(page: Page, demo: Api) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     assert "behind" not in page.url
+
+
+def test_my_own_figure_leads_to_my_own_sessions(page: Page, demo: Api) -> None:
+    """Of an admin, who may see those of all, too."""
+    at(page, demo, "/me?period=30d", user=TOUR.engineer_id)
+    own = ask(demo, "/analytics/me?period=30d", TOUR.engineer_id)["summary"]["total_sessions"]
+    assert 0 < own < ask(demo, "/analytics/team?period=30d")["summary"]["total_sessions"]
+    page.locator("#pick-total_sessions").click()
+    expect(behind(page).get_by_role("status")).to_contain_text(re.compile(f"^{count(own)} session"))
 
 
 def test_a_day_leads_to_its_sessions(page: Page, demo: Api) -> None:
@@ -518,12 +542,18 @@ def test_nobody_is_led_to_another_site(page: Page, demo: Api) -> None:
 def test_a_token_in_the_fragment_signs_in_and_goes_out_of_the_address(
     page: Page, demo: Api
 ) -> None:
-    page.goto(f"{demo.url}/?period=7d#token={demo.token('team_admin')}")
+    token = demo.token("team_admin")
+    page.goto(f"{demo.url}/?period=7d#token={token}")
     loaded(page)
     assert page.url == f"{demo.url}/?period=7d"
     page.reload()
     loaded(page)
-    assert page.evaluate("() => document.cookie + JSON.stringify({...localStorage})") == "{}"
+    kept = page.evaluate(
+        "() => document.cookie + JSON.stringify([{...localStorage}, {...sessionStorage}])"
+    )
+    assert token not in kept
+    page.goto(f"{demo.url}/sign-in#token={token}")
+    page.wait_for_url(f"{demo.url}/")
 
 
 # --- small, empty, broken ------------------------------------------------------------------------
@@ -573,6 +603,19 @@ def test_a_rating_shows_by_itself(page: Page, demo: Api) -> None:
     )
     assert rated.status_code == 201
     expect(sample).to_contain_text(f"of {count(before['total_ratings'] + 1)} ratings")
+
+
+def test_new_figures_leave_what_is_being_written(page: Page, small: Small) -> None:
+    at(page, small.api, f"/flows/{small.flow_id}?period=7d")
+    page.locator("#q").press_sequentially("half a wo")
+    ids = {"session_id": uuid4(), "flow_id": small.flow_id, "user_id": small.user_id}
+    started = event("session.started", **ids) | {"occurred_at": datetime.now(UTC).isoformat()}
+    assert small.api.post_events([started]).status_code == 200
+    page.wait_for_timeout(12_000)
+    expect(page.locator("#q")).to_have_value("half a wo")
+    expect(figure(page, "total_sessions")).to_have_text("1")
+    page.locator("h1").click()
+    expect(figure(page, "total_sessions")).to_have_text("2")
 
 
 @pytest.mark.parametrize("path", ["/", "/me"])

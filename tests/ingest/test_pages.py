@@ -17,7 +17,8 @@ PUBLIC = ["/client.js", "/client.d.ts", "/api.d.ts", "/widgets.js", "/widgets.d.
 
 @pytest.fixture(scope="module")
 def site(shared_api: Api) -> httpx.Client:
-    return httpx.Client(base_url=shared_api.url)
+    # The charts' library is made at first use, which takes seconds.
+    return httpx.Client(base_url=shared_api.url, timeout=60)
 
 
 class Inline(HTMLParser):

@@ -30,7 +30,8 @@ def test_a_page_reads_with_the_cookie_until_it_signs_out(browser: httpx.Client, 
     me = browser.get("/api/v1/me")
     assert me.status_code == 200
     assert (str(user_id), "team_admin") == (me.json()["user_id"], me.json()["role"])
-    assert "Cookie" in browser.get("/api/v1/sessions").headers.get("vary", "Cookie")
+    assert me.headers["cache-control"] == "private, no-cache"
+    assert "Cookie" in me.headers["vary"]
     assert browser.delete("/sign-in/token").status_code == 204
     assert browser.get("/api/v1/me").status_code == 401
 

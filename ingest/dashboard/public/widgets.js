@@ -108,11 +108,16 @@ function names(kind) {
   return [...new Set(all)].filter((name) => name.startsWith(kind) && read(name));
 }
 
-/** Forget the oldest of a kind, and what is very old. @param {string} kind */
-function prune(kind) {
+/**
+ * Forget the oldest of a kind, and what is very old.
+ *
+ * @param {string} kind
+ * @param {number} most
+ */
+function prune(kind, most) {
   const newest = names(kind).sort((one, other) => read(other).at - read(one).at);
   for (const [place, name] of newest.entries()) {
-    if (place >= MOST_KEPT || read(name).at < Date.now() - KEPT_FOR) forget(name);
+    if (place >= most || read(name).at < Date.now() - KEPT_FOR) forget(name);
   }
 }
 
@@ -228,7 +233,7 @@ async function deliverAll() {
   const closed = new Set();
   /** @type {Map<string, string | null>} */
   const fetched = new Map();
-  prune("queue.");
+  prune("queue.", Infinity);
   for (;;) {
     const name = next(closed, fetched);
     if (name === undefined) return;
@@ -364,7 +369,7 @@ function about({ session, step, rating, helpful }) {
 function keepVote(key, helpful) {
   if (helpful === null) return forget(`vote.${key}`);
   write(`vote.${key}`, { helpful, at: Date.now() });
-  prune("vote.");
+  prune("vote.", MOST_KEPT);
 }
 
 /**
@@ -698,7 +703,7 @@ class Rating extends Widget {
       return false;
     }
     write(name, { at: Date.now() });
-    prune("asked.");
+    prune("asked.", MOST_KEPT);
     return true;
   }
 }

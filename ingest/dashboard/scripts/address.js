@@ -29,6 +29,11 @@ export function windowAsked() {
 export function ask(changes) {
   const query = changed(new URLSearchParams(location.search), changes);
   history.pushState(null, "", location.pathname + query);
+  lookAgain();
+}
+
+/** Have the page ask for all that it shows. */
+export function lookAgain() {
   dispatchEvent(new Event("asked"));
 }
 

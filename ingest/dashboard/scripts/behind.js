@@ -2,9 +2,10 @@
 
 import { ask, asked, behindAsked, behindText, windowAsked } from "./address.js";
 import { h, refill } from "./elements.js";
-import { upshot } from "./signed-in.js";
+import { UpshotProblem } from "../public/client.js";
+import { toSignIn, upshot } from "./signed-in.js";
 import { plainTable, saveCsv } from "./table.js";
-import { at, minutes, some, stars, wholeDay } from "./words.js";
+import { at, count, minutes, some, stars, wholeDay } from "./words.js";
 
 const PAGE = 50;
 const MOST_IN_A_FILE = 10_000;
@@ -15,6 +16,7 @@ const dialog = h("dialog", { "aria-labelledby": "behind-title", onclose: () => b
 
 /** @type {Record<string, string>} */
 let whole = {};
+let turn = 0;
 
 /**
  * Say what the whole page is about, which every figure on it is of.
@@ -42,32 +44,46 @@ export async function showSessions(around) {
     return;
   }
   if (!dialog.isConnected) document.body.append(dialog);
+  const mine = ++turn;
   refill(body, head("Sessions"), h("p", { class: "loading" }, h("span", { class: "spinner" }), "Loading …"));
   if (!dialog.open) dialog.showModal();
   try {
-    await fill(filters, around);
+    await fill(filters, around, () => mine === turn);
   } catch (problem) {
-    refill(
-      body,
-      head("Sessions"),
-      h("p", { role: "alert" }, problem instanceof Error ? problem.message : String(problem)),
-      h("button", { onclick: () => showSessions(around) }, "Try again"),
-    );
+    if (mine === turn) fail(problem, around);
   }
+}
+
+/**
+ * @param {unknown} problem
+ * @param {import("./page.js").Around} around
+ */
+function fail(problem, around) {
+  if (problem instanceof UpshotProblem && problem.status === 401) return toSignIn();
+  refill(
+    body,
+    head("Sessions"),
+    h("p", { role: "alert" }, problem instanceof Error ? problem.message : String(problem)),
+    h("button", { onclick: () => showSessions(around) }, "Try again"),
+  );
 }
 
 /**
  * @param {Record<string, string>} filters
  * @param {import("./page.js").Around} around
+ * @param {() => boolean} isWanted false as soon as others are
  */
-async function fill(filters, around) {
+async function fill(filters, around, isWanted) {
   const asking = query(filters);
   const first = await upshot.sessions({ ...asking, limit: PAGE, total: true });
+  if (!isWanted()) return;
   const columns = columnsOf(first.meta.time_zone, around);
   const rows = first.sessions;
   let cursor = first.next_cursor ?? undefined;
   const total = first.total ?? 0;
-  const title = titleOf(filters);
+  const title = titleOf(filters, around);
+
+  const csvOf = total > MOST_IN_A_FILE ? `CSV of the newest ${count(MOST_IN_A_FILE)}` : "CSV of all";
 
   const draw = () =>
     refill(
@@ -81,21 +97,33 @@ async function fill(filters, around) {
       ),
       rows.length
         ? plainTable(columns, rows, title)
-        : h("p", { class: "empty" }, "None. Look at other days, or at all outcomes."),
+        : h("p", { class: "empty" }, "None. Look at other days."),
       h(
         "div",
         { class: "buttons" },
         cursor && h("button", { id: "more", onclick: more }, "Show more"),
-        rows.length > 0 && h("button", { class: "quiet", onclick: saveAll, id: "behind-csv" }, "CSV of all"),
+        rows.length > 0 && h("button", { class: "quiet", onclick: saveAll, id: "behind-csv" }, csvOf),
       ),
     );
-  const more = async () => {
+  /** @param {(button: HTMLButtonElement) => Promise<void>} act */
+  const onceAtATime = (act) => async (/** @type {Event} */ event) => {
+    const button = /** @type {HTMLButtonElement} */ (event.currentTarget);
+    button.disabled = true;
+    try {
+      await act(button);
+    } catch (problem) {
+      if (isWanted()) fail(problem, around);
+    }
+    button.disabled = false;
+  };
+  const more = onceAtATime(async () => {
     const next = await upshot.sessions({ ...asking, limit: PAGE, cursor });
+    if (!isWanted()) return;
     rows.push(...next.sessions);
     cursor = next.next_cursor ?? undefined;
     draw();
-  };
-  const saveAll = async () => saveCsv("sessions", columns, await all(asking));
+  });
+  const saveAll = onceAtATime(async () => saveCsv("sessions", columns, await all(asking)));
   draw();
 }
 
@@ -133,13 +161,16 @@ function head(title) {
   );
 }
 
-/** @param {Record<string, string>} filters */
-function titleOf({ day, outcome, completed, rating, rated }) {
-  const parts = ["Sessions"];
+/**
+ * @param {Record<string, string>} filters
+ * @param {import("./page.js").Around} around
+ */
+function titleOf({ day, outcome, completed, rating }, { caller }) {
+  // Whatever figure led here: an engineer reads no others.
+  const parts = [caller.role === "engineer" ? "Your own sessions" : "Sessions"];
   if (outcome) parts.push(outcome === "none" ? "without an outcome" : `that were ${outcome}`);
   if (completed) parts.push(completed === "true" ? "that were completed" : "not completed");
   if (rating) parts.push(`rated ${rating}`);
-  if (rated) parts.push(rated === "true" ? "with a rating" : "without a rating");
   if (day) parts.push(`of ${wholeDay(day)}`);
   return parts.join(" ");
 }
@@ -160,7 +191,7 @@ function columnsOf(zone, { caller }) {
     { name: "steps_reached", title: "Steps", value: (row) => row.steps_reached, isNumber: true },
     { name: "rating", title: "Rating", value: (row) => row.rating, show: (row) => stars(row.rating) },
     { name: "comment", title: "Comment", value: (row) => row.comment },
-    { name: "session_id", title: "", value: (row) => row.session_id, show: () => "" },
+    { name: "session_id", value: (row) => row.session_id },
   ];
   return caller.role === "engineer" ? columns.filter((each) => each.name !== "engineer") : columns;
 }

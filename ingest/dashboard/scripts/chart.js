@@ -29,6 +29,8 @@ export class Chart {
   #width = 0;
   #turn = 0;
   #isTable = false;
+  /** @type {HTMLButtonElement[]} */
+  #pictures = [];
   #drawing = h("div", { class: "drawing" });
   #numbers = h("div", { hidden: true });
   #options;
@@ -70,16 +72,29 @@ export class Chart {
       ["PNG", `Save “${title}” as PNG`, () => this.#savePng(fileName)],
       ["SVG", `Save “${title}” as SVG`, () => this.#saveSvg(fileName)],
     ];
-    return h(
-      "div",
-      { class: "buttons" },
-      buttons.map(([text, label, onclick]) =>
-        h("button", { class: "quiet", "aria-label": label, onclick }, text),
-      ),
+    const made = buttons.map(([text, label, onclick]) =>
+      h("button", { class: "quiet", "aria-label": label, onclick }, text),
     );
+    this.#pictures = made.slice(2);
+    return h("div", { class: "buttons" }, made);
   }
 
   async #draw() {
+    try {
+      await this.#tryToDraw();
+    } catch {
+      this.#drawn = null;
+      refill(this.#drawing, h("p", { class: "empty" }, "It cannot be drawn; Table has its numbers."));
+    }
+    this.#allowPictures();
+  }
+
+  /** There is a picture to save where one is seen. */
+  #allowPictures() {
+    for (const button of this.#pictures) button.disabled = this.#isTable || this.#drawn === null;
+  }
+
+  async #tryToDraw() {
     const turn = ++this.#turn;
     this.#width = this.#drawing.clientWidth;
     if (this.#rows.length === 0) {
@@ -89,6 +104,9 @@ export class Chart {
       return;
     }
     if (this.#width === 0) return;
+    if (!this.#drawn) {
+      refill(this.#drawing, h("p", { class: "loading" }, h("span", { class: "spinner" }), "Drawing …"));
+    }
     const { vegaEmbed } = await library();
     if (turn !== this.#turn) return;
     const host = h("div", { class: "host" });
@@ -127,6 +145,8 @@ export class Chart {
     this.#drawing.hidden = this.#isTable;
     this.#numbers.hidden = !this.#isTable;
     if (this.#isTable) this.#fillNumbers();
+    else this.#draw();
+    this.#allowPictures();
   }
 
   #fillNumbers() {
@@ -157,7 +177,7 @@ export function colour(name) {
 const probe = h("span", { hidden: true });
 
 /** Read the colours and fonts of the page, so that the charts have them. */
-export function theme() {
+function theme() {
   const font = getComputedStyle(document.body).fontFamily;
   const text = colour("text-muted");
   return {

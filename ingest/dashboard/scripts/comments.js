@@ -1,6 +1,6 @@
 /** What people wrote: the newest or the lowest rated, with a search. */
 
-import { ask, asked } from "./address.js";
+import { ask, asked, lookAgain } from "./address.js";
 import { h } from "./elements.js";
 import { upshot } from "./signed-in.js";
 import { saveCsv } from "./table.js";
@@ -42,7 +42,7 @@ async function all(flowId) {
 
 function showMore() {
   shown = Math.min(shown + MORE, LARGEST_PAGE);
-  ask({});
+  lookAgain();
 }
 
 /**
@@ -65,7 +65,7 @@ function element(page, zone, flowId) {
   };
   return h(
     "section",
-    { class: "card comments", id: "comments", "aria-label": "Comments" },
+    { class: "card", id: "comments", "aria-label": "Comments" },
     h(
       "div",
       { class: "card-head" },
@@ -96,7 +96,7 @@ function element(page, zone, flowId) {
       ),
     ),
     page.comments.length === 0
-      ? h("p", { class: "empty" }, q ? `No comment says “${q}”.` : "No comments that you may read yet: others' are shown when at least 5 people have rated.")
+      ? h("p", { class: "empty" }, q ? `No comment says “${q}”.` : "No comments that you may read yet; others' are shown to engineers when at least 5 people have rated.")
       : h("ul", { class: "said" }, page.comments.map((each) => comment(each, zone))),
     page.next_cursor && shown < LARGEST_PAGE && h("button", { id: "more-comments", onclick: showMore }, "Show more"),
   );

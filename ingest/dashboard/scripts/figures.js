@@ -1,7 +1,6 @@
 /** What several pages show: the tiles, charts and tables of the figures that they share. */
 
-import fewDays from "../charts/outcomes-of-few-days.json" with { type: "json" };
-import manyDays from "../charts/outcomes.json" with { type: "json" };
+import outcomesSpec from "../charts/outcomes.json" with { type: "json" };
 import csatSpec from "../charts/csat.json" with { type: "json" };
 import distributionSpec from "../charts/distribution.json" with { type: "json" };
 import { addressOf } from "./address.js";
@@ -101,12 +100,17 @@ export const DAY_COLUMN = {
   name: "day",
   title: "Day",
   value: (row) => row.date,
-  show: (row) => [dayButton(row), row.is_partial ? " (so far)" : ""],
+  show: (row) => [drill(row.date, { day: row.date }), row.is_partial ? " (so far)" : ""],
 };
 
-/** @param {any} row */
-function dayButton(row) {
-  return h("button", { class: "drill", onclick: () => showBehind({ day: row.date }) }, row.date);
+/**
+ * A text that leads to sessions.
+ *
+ * @param {string | number} text
+ * @param {Record<string, string | number>} filters see behind.js
+ */
+export function drill(text, filters) {
+  return h("button", { class: "drill", onclick: () => showBehind(filters) }, text);
 }
 
 /** @param {string} fileName */
@@ -114,7 +118,7 @@ export function outcomesChart(fileName) {
   return new Chart({
     title: "Outcomes per day",
     fileName,
-    spec: (rows) => (rows.length < FEW_DAYS ? fewDays : manyDays),
+    spec: (rows) => (rows.length < FEW_DAYS ? inBars(outcomesSpec) : outcomesSpec),
     columns: [
       DAY_COLUMN,
       numberColumn("sessions", "Sessions"),
@@ -124,6 +128,15 @@ export function outcomesChart(fileName) {
     onPick: (row) => showBehind({ day: dateOf(row) }),
     empty: "No sessions in these days. Choose more days.",
   });
+}
+
+/**
+ * An area needs days to lie between.
+ *
+ * @param {object} spec
+ */
+function inBars(spec) {
+  return JSON.parse(JSON.stringify(spec).replace('"type":"area"', '"type":"bar"'));
 }
 
 /** @param {any} row a datum of a chart, whose day is a moment at midnight, UTC */
@@ -137,10 +150,16 @@ export function csatChart() {
     fileName: "csat",
     spec: () => csatSpec,
     columns: [
-      { name: "day", title: "Day", value: (row) => row.date },
+      {
+        name: "day",
+        title: "Day",
+        value: (row) => row.date,
+        show: (row) => drill(row.date, { day: row.date, dated_by: "rating" }),
+      },
       numberColumn("avg_csat", "Mean rating", tenths),
       numberColumn("ratings", "Ratings"),
     ],
+    onPick: (row) => showBehind({ day: dateOf(row), dated_by: "rating" }),
     empty: "No ratings in these days.",
     note: "By the day the rating was given.",
   });
@@ -152,7 +171,12 @@ export function distributionChart() {
     fileName: "ratings",
     spec: () => distributionSpec,
     columns: [
-      { name: "stars", title: "Stars", value: (row) => row.rating },
+      {
+        name: "stars",
+        title: "Stars",
+        value: (row) => row.rating,
+        show: (row) => drill(row.rating, { rating: row.rating, dated_by: "rating" }),
+      },
       numberColumn("count", "Ratings"),
       numberColumn("share", "Share", percent),
     ],
@@ -210,11 +234,7 @@ export function sessionsColumn(filter, key) {
     title: "Sessions",
     value: (row) => row.sessions,
     show: (row) =>
-      h(
-        "button",
-        { class: "drill", onclick: () => showBehind({ [filter]: row[key] }) },
-        count(row.sessions),
-      ),
+      drill(count(row.sessions), { [filter]: row[key] }),
     isNumber: true,
   };
 }
@@ -241,7 +261,7 @@ export function topFlowColumns() {
           : [tenths(row.avg_csat), h("span", { class: "muted" }, ` of ${row.ratings}`)],
       isNumber: true,
     },
-    { name: "ratings", title: "", value: (row) => row.ratings, show: () => "" },
-    { name: "flow_id", title: "", value: (row) => row.tree_id, show: () => "" },
+    { name: "ratings", value: (row) => row.ratings },
+    { name: "flow_id", value: (row) => row.tree_id },
   ];
 }

@@ -175,7 +175,7 @@ function stepColumns(next) {
       value: (row) => row.helpful_yes,
       show: (row) => thumbs(row),
     },
-    { name: "helpful_no", title: "", value: (row) => row.helpful_no, show: () => "" },
+    { name: "helpful_no", value: (row) => row.helpful_no },
     {
       name: "helpful_rate",
       title: "Helpful",
@@ -183,7 +183,7 @@ function stepColumns(next) {
       show: (row) => shareBar(row.helpful_rate, row.helpful_rate_interval, row.votes),
     },
     { name: "next", title: "Then mostly", value: () => "", show: next },
-    { name: "step_id", title: "", value: (row) => row.step_id, show: () => "" },
+    { name: "step_id", value: (row) => row.step_id },
   ];
 }
 

@@ -3,10 +3,19 @@
 import donutSpec from "../charts/donut.json" with { type: "json" };
 import sessionsSpec from "../charts/sessions.json" with { type: "json" };
 import { asked, windowAsked } from "./address.js";
-import { showBehind } from "./behind.js";
+import { areAllOf, showBehind } from "./behind.js";
 import { Chart } from "./chart.js";
 import { h, refill } from "./elements.js";
-import { DAY_COLUMN, OUTCOMES, commonTiles, dailyRows, dateOf, numberColumn, topFlowColumns } from "./figures.js";
+import {
+  DAY_COLUMN,
+  OUTCOMES,
+  commonTiles,
+  dailyRows,
+  dateOf,
+  drill,
+  numberColumn,
+  topFlowColumns,
+} from "./figures.js";
 import { run } from "./page.js";
 import { upshot } from "./signed-in.js";
 import { table } from "./table.js";
@@ -26,7 +35,7 @@ const outcomes = new Chart({
   fileName: "outcomes",
   spec: () => donutSpec,
   columns: [
-    { name: "outcome", title: "Outcome", value: (row) => row.name },
+    { name: "outcome", title: "Outcome", value: (row) => row.name, show: (row) => (row.filters ? drill(row.name, row.filters) : row.name) },
     numberColumn("count", "Sessions"),
     numberColumn("share", "Share", percent),
   ],
@@ -52,7 +61,19 @@ function outcomeRows({ outcome_breakdown: breakdown, total_sessions: of }) {
   }));
 }
 
+const wasSent = asked().sent === "team";
+// For whoever was sent once, and not for those that they share the address with.
+if (wasSent) {
+  const { sent: _, ...others } = asked();
+  const query = new URLSearchParams(others).toString();
+  history.replaceState(null, "", location.pathname + (query && `?${query}`));
+}
+
 run({
+  isAllowed: (caller) => {
+    areAllOf({ engineer_id: caller.user_id });
+    return true;
+  },
   load: () => upshot.me({ ...windowAsked(), previous: true }),
   draw: (content, figures, { meanings }) => {
     const { summary, previous, meta } = figures;
@@ -60,7 +81,7 @@ run({
     outcomes.show(outcomeRows(summary));
     refill(
       content,
-      asked().sent === "team" &&
+      wasSent &&
         h(
           "p",
           { class: "card told", role: "note" },

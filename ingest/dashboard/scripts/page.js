@@ -33,7 +33,7 @@ export const ADMINS = ["team_admin", "super_admin"];
 const masthead = /** @type {HTMLElement} */ (document.querySelector("#masthead"));
 const main = /** @type {HTMLElement} */ (document.querySelector("main"));
 const content = h("div", { id: "content", "aria-busy": "true" });
-const freshness = h("p", { class: "freshness", role: "status" });
+const freshness = h("p", { class: "freshness" });
 
 /**
  * Run a page.
@@ -68,17 +68,21 @@ export async function run(page) {
 async function keepUp(page, around) {
   let turn = 0;
   let shown = "";
+  let isLooking = false;
 
-  /** @param {boolean} [isAsked] */
+  /** @param {boolean} [isAsked] whoever asks waits for nobody; what comes by itself does */
   async function look(isAsked = false) {
+    if (!isAsked && (isLooking || isInUse())) return;
     const mine = ++turn;
+    isLooking = true;
     if (isAsked) content.setAttribute("aria-busy", "true");
     try {
       const figures = await page.load();
       if (mine !== turn) return;
       const { meta, ...rest } = figures;
-      const text = JSON.stringify([rest, meta.window, location.pathname]);
-      if (text !== shown || isAsked) page.draw(content, figures, around);
+      const { behind: _, ...address } = asked();
+      const text = JSON.stringify([rest, meta.window, address]);
+      if (text !== shown) page.draw(content, figures, around);
       if (!shown) performance.mark("figures");
       shown = text;
       content.setAttribute("aria-busy", "false");
@@ -87,13 +91,15 @@ async function keepUp(page, around) {
     } catch (problem) {
       if (mine !== turn) return;
       if (problem instanceof UpshotProblem && problem.status === 401) return toSignIn();
-      if (!shown || isAsked) {
+      if (isAsked) {
         shown = "";
         fail(problem, () => look(true));
-      } else {
+      } else if (shown) {
         freshness.classList.add("is-stale");
         refill(freshness, "The service does not answer; these figures are the last known. Trying again.");
       }
+    } finally {
+      if (mine === turn) isLooking = false;
     }
   }
 
@@ -106,6 +112,12 @@ async function keepUp(page, around) {
   setInterval(() => document.hidden || look(), LOOK_AGAIN_SECONDS * 1000);
   document.addEventListener("visibilitychange", () => document.hidden || look());
   begin();
+}
+
+/** Whether somebody writes or reads what new figures would take away under their hands. */
+function isInUse() {
+  const isWriting = document.activeElement?.matches("#content input, #content select");
+  return Boolean(isWriting || content.querySelector(":popover-open"));
 }
 
 /**
@@ -255,7 +267,7 @@ function toggleTheme() {
   dispatchEvent(new Event("theme"));
 }
 
-export function isDark() {
+function isDark() {
   const chosen = document.documentElement.dataset.theme;
   return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 }

@@ -1,5 +1,5 @@
 import { h } from "./elements.js";
-import { signIn } from "./signed-in.js";
+import { signIn, takeToken } from "./signed-in.js";
 
 const main = /** @type {HTMLElement} */ (document.querySelector("main"));
 const ROLES = [
@@ -8,6 +8,9 @@ const ROLES = [
 ];
 const status = h("p", { role: "status", class: "muted" });
 
+if (location.hash.startsWith("#token=")) {
+  takeToken().then(goOn, tell);
+}
 if (document.documentElement.dataset.demo === "true") {
   main.append(
     h("h1", {}, "Look at the demo as"),
@@ -28,7 +31,7 @@ if (document.documentElement.dataset.demo === "true") {
 } else {
   main.append(
     h("h1", {}, "You are not signed in"),
-    h("p", {}, "Your application signs you in: open Upshot from there, then this page leads on."),
+    h("p", {}, "Your application signs you in: open Upshot from there."),
     h(
       "p",
       { class: "muted" },
@@ -51,10 +54,20 @@ async function enter(role) {
     const body = await answer.json();
     if (!answer.ok) throw new Error(body.detail);
     await signIn(body.token);
-    location.assign(destination() ?? (role === "engineer" ? "/me" : "/"));
+    goOn(role === "engineer" ? "/me" : "/");
   } catch (problem) {
-    status.textContent = `${problem instanceof Error ? problem.message : problem} Try again.`;
+    tell(problem);
   }
+}
+
+/** @param {string | void} otherwise */
+function goOn(otherwise) {
+  location.assign(destination() ?? otherwise ?? "/");
+}
+
+/** @param {unknown} problem */
+function tell(problem) {
+  status.textContent = `${problem instanceof Error ? problem.message : problem} Try again.`;
 }
 
 /** Where the visitor came from; a page of ours and none of somebody else's. */

@@ -3,11 +3,11 @@
  *
  * @typedef {{
  *   name: string,
- *   title: string,
+ *   title?: string,
  *   value: (row: any) => string | number | null | undefined,
  *   show?: (row: any) => any,
  *   isNumber?: boolean,
- * }} Column `name` heads it in the file, `title` on the page; `show` makes what is seen of a value
+ * }} Column `name` heads it in the file, `title` on the page, which leaves out what has none; `show` makes what is seen of a value
  */
 
 import { csv, save } from "./csv.js";
@@ -16,14 +16,13 @@ import { NONE } from "./words.js";
 
 /**
  * @param {{title: string, fileName: string, columns: Column[], rows: any[], empty: string,
- *   id?: string, note?: any, all?: () => Promise<any[]>}} table
- *   `all` finds the rows of the file where the page shows only some
+ *   id: string}} table
  */
-export function table({ title, fileName, columns, rows, empty, id, note, all }) {
+export function table({ title, fileName, columns, rows, empty, id }) {
   const isEmpty = rows.length === 0;
   return h(
     "section",
-    { class: "card table", id, "aria-label": title },
+    { class: "card", id, "aria-label": title },
     h(
       "div",
       { class: "card-head" },
@@ -34,12 +33,11 @@ export function table({ title, fileName, columns, rows, empty, id, note, all }) 
           {
             class: "quiet",
             "aria-label": `Save “${title}” as CSV`,
-            onclick: async () => saveCsv(fileName, columns, all ? await all() : rows),
+            onclick: () => saveCsv(fileName, columns, rows),
           },
           "CSV",
         ),
     ),
-    note && h("p", { class: "muted note" }, note),
     isEmpty ? h("p", { class: "empty" }, empty) : plainTable(columns, rows, title),
   );
 }
@@ -50,6 +48,7 @@ export function table({ title, fileName, columns, rows, empty, id, note, all }) 
  * @param {string} caption
  */
 export function plainTable(columns, rows, caption) {
+  const shown = columns.filter((each) => each.title);
   return h(
     "div",
     { class: "scrolls", tabindex: "0", role: "region", "aria-label": caption },
@@ -59,12 +58,12 @@ export function plainTable(columns, rows, caption) {
       h(
         "thead",
         {},
-        h("tr", {}, columns.map((each) => h("th", { scope: "col", class: kind(each) }, each.title))),
+        h("tr", {}, shown.map((each) => h("th", { scope: "col", class: kind(each) }, each.title))),
       ),
       h(
         "tbody",
         {},
-        rows.map((row) => h("tr", {}, columns.map((each, place) => cell(each, row, place === 0)))),
+        rows.map((row) => h("tr", {}, shown.map((each, place) => cell(each, row, place === 0)))),
       ),
     ),
   );

@@ -1,6 +1,6 @@
 /** How the team does. */
 
-import { ask, asked, addressOf, windowAsked } from "./address.js";
+import { addressOf, ask, asked, onAsked, windowAsked } from "./address.js";
 import { h, refill } from "./elements.js";
 import {
   commonTiles,
@@ -27,9 +27,9 @@ const csat = csatChart();
 const distribution = distributionChart();
 const engineers = h("select", { id: "engineer", onchange: choose });
 
-/** Fill the list of engineers, once: those with sessions in the longest period. */
+/** Fill the list of engineers: those with sessions in these days. */
 async function fillEngineers() {
-  const { top_engineers: found } = await upshot.team({ period: "90d", top: MOST_ENGINEERS });
+  const { top_engineers: found } = await upshot.team({ ...windowAsked(), top: MOST_ENGINEERS });
   const named = found.map(({ user_id: id, name }) => ({ id, name }));
   named.sort((one, other) => one.name.localeCompare(other.name));
   const chosen = asked().engineer_id ?? "";
@@ -51,7 +51,8 @@ function choose() {
 run({
   isAllowed: (caller) => {
     if (ADMINS.includes(caller.role)) {
-      fillEngineers();
+      fillEngineers().catch(() => {});
+      onAsked(() => fillEngineers().catch(() => {}));
       return true;
     }
     location.replace(addressOf("/me", { sent: "team" }));
@@ -116,7 +117,7 @@ run({
             sessionsColumn("engineer_id", "user_id"),
             completionColumn(),
             numberColumn("avg_duration_minutes", "Mean duration", minutes),
-            { name: "user_id", title: "", value: (row) => row.user_id, show: () => "" },
+            { name: "user_id", value: (row) => row.user_id },
           ],
           rows: figures.top_engineers,
           empty: "Nobody had a session in these days.",

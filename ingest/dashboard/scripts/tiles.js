@@ -97,13 +97,15 @@ function change({ change, changeText, isBetterUp }, previous) {
   }
   const better = change === 0 || isBetterUp === null ? "" : (change > 0) === isBetterUp ? "better" : "worse";
   const arrow = change === 0 ? "=" : change > 0 ? "▲" : "▼";
+  const { total_sessions: before } = previous.summary;
+  const isFew = before < FEW;
   return h(
     "p",
-    { class: `change ${better}` },
+    { class: `change ${isFew ? "muted" : better}` },
     h("span", { "aria-hidden": "true" }, `${arrow} `),
     changeText(change),
     better && h("span", { class: "hidden" }, ` (${better})`),
-    h("span", { class: "muted" }, ` from ${days(previous.from, previous.to)}`),
+    h("span", { class: "muted" }, ` from ${days(previous.from, previous.to)}${isFew ? `, of only ${some(before)}` : ""}`),
   );
 }
 
