@@ -118,6 +118,11 @@ def within_a_minute(is_true: Callable[[], bool]) -> bool:
     return is_true()
 
 
+def is_served(api: Api, name: str) -> bool:
+    """Wait until it is: who asked a second before it was there is told the same for a while."""
+    return within_a_minute(lambda: get(api, name).status_code == 200)
+
+
 def document_of(api: Api) -> dict[str, Any]:
     found: dict[str, Any] = httpx.get(f"{api.url}/schema/openapi.json").json()
     return found
@@ -168,6 +173,7 @@ def test_a_new_mart_is_served_by_the_running_api(
 def test_nulls_are_last_and_on_one_page_only(warehouse: Warehouse, api: Api, order: str) -> None:
     write(warehouse.project, "busy_flows")
     warehouse.dbt("run", "--select", "busy_flows")
+    assert is_served(api, "busy_flows")
     expected = rows_of(api, "busy_flows")
     assert {None} < {row["resolved"] for row in expected}
     for each in reversed(order.split(",")):
@@ -182,7 +188,7 @@ def test_nulls_are_last_and_on_one_page_only(warehouse: Warehouse, api: Api, ord
 def test_what_is_no_longer_there_is_no_longer_served(warehouse: Warehouse, api: Api) -> None:
     write(warehouse.project, "busy_flows")
     warehouse.dbt("run", "--select", "busy_flows")
-    assert get(api, "busy_flows").status_code == 200
+    assert is_served(api, "busy_flows")
     write(warehouse.project, "busy_flows", config={"materialized": "view"})
     warehouse.dbt("run", "--select", "periods")
     assert within_a_minute(lambda: get(api, "busy_flows").status_code == 404)
@@ -193,6 +199,7 @@ def test_what_is_no_longer_there_is_no_longer_served(warehouse: Warehouse, api: 
 def test_what_failed_is_served_as_it_was(warehouse: Warehouse, api: Api) -> None:
     write(warehouse.project, "busy_flows")
     warehouse.dbt("run", "--select", "busy_flows")
+    assert is_served(api, "busy_flows")
     before = rows_of(api, "busy_flows")
     wrong = BUSY_FLOWS.replace("sum(sessions)::bigint", "sum(nonsense)::bigint")
     fewer = {name: said for name, said in COLUMNS.items() if name != "resolved"}
@@ -322,6 +329,7 @@ def test_each_version_is_served_under_its_own_name(warehouse: Warehouse, api: Ap
     )
     (folder / "busy_flows_v2.sql").write_text(second)
     warehouse.dbt("run", "--select", "busy_flows")
+    assert is_served(api, "busy_flows.v1")
     assert "resolved" in rows_of(api, "busy_flows.v1")[0]
     for name in ("busy_flows", "busy_flows.v2"):
         assert "resolved" not in rows_of(api, name)[0]
@@ -336,6 +344,7 @@ def test_a_changed_view_answers_anew_though_nothing_was_written(
     """Answers are kept by the state of the account, which its SQL is no part of."""
     write(warehouse.project, "busy_flows")
     warehouse.dbt("run", "--select", "busy_flows")
+    assert is_served(api, "busy_flows")
     for _ in range(2):
         before = rows_of(api, "busy_flows", columns="sessions")
     write(
@@ -354,6 +363,7 @@ def test_an_answer_that_moves_with_the_clock_is_not_kept(warehouse: Warehouse, a
     key = [{"unique_combination": {"arguments": {"columns": ["account_id"]}}}]
     write(warehouse.project, "ticking", sql, columns, data_tests=key)
     warehouse.dbt("run", "--select", "ticking")
+    assert is_served(api, "ticking")
     answers = [get(api, "ticking") for _ in range(2)]
     assert "etag" not in answers[0].headers
     first, second = (answer.json()["data"][0]["last_at"] for answer in answers)
