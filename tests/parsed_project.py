@@ -10,6 +10,11 @@ from pathlib import Path
 from pprint import pformat
 from urllib.parse import urlsplit
 
+from dbt.artifacts.resources.base import FileHash
+from dbt.config.runtime import load_profile
+from dbt.flags import set_from_args
+from dbt_common.context import set_invocation_context
+
 from ingest.dbt_runs import PROJECT, run_dbt
 from ingest.settings import Settings
 
@@ -44,10 +49,6 @@ def _database_of(url: str) -> str:
 
 def _connection_of_the_profile() -> str:
     """Return what dbt goes by when it asks whether the profile has changed."""
-    from dbt.config.runtime import load_profile  # noqa: PLC0415 - dbt takes a second
-    from dbt.flags import set_from_args  # noqa: PLC0415
-    from dbt_common.context import set_invocation_context  # noqa: PLC0415
-
     set_invocation_context(os.environ)
     set_from_args(Namespace(profiles_dir=str(PROJECT)), None)
     credentials = load_profile(str(PROJECT), {}).credentials
@@ -55,6 +56,4 @@ def _connection_of_the_profile() -> str:
 
 
 def _hash(text: str) -> bytes:
-    from dbt.artifacts.resources.base import FileHash  # noqa: PLC0415 - dbt takes a second
-
     return FileHash.from_contents(text).checksum.encode()
