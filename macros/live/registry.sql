@@ -85,9 +85,26 @@ create table if not exists live.served (
     definition jsonb not null,
     stays_for text
 );
+
+-- One row per data test that has run and is still in the project; see
+-- publish_checks().
+-- model: the name of what is tested; null for a test of several.
+-- status: pass, warn, fail, or error, when it could not run.
+-- failures: how many rows it found; null when it could not run.
+-- failing_since: when it was first seen to fail or not to run; null if it was
+-- not the last time.
+create table if not exists live.checks (
+    name text primary key,
+    model text,
+    status text not null,
+    failures bigint,
+    checked_at timestamptz not null,
+    failing_since timestamptz
+);
 select access.serve('live.accounts');
 select access.serve('live.figures');
 select access.serve('live.served');
+select access.serve('live.checks');
 
 {{ lock_out_readers([{'schema': 'live', 'model': 'pending_sessions'}]) }}
 

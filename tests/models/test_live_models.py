@@ -1,30 +1,14 @@
 """Live models by dbt itself: what is served is exact, whatever becomes of the models' SQL."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
-from uuid import uuid4
 
 import psycopg
-import pytest
 from conftest import BIN
-from live_warehouse import (
-    CHANGES,
-    HISTORY,
-    Warehouse,
-    copy_of_the_project,
-    environment,
-    reading,
-    variables,
-)
-from parsed_project import ParsedProject
-
-from ingest.store.migrate import make_roles
+from live_warehouse import CHANGES, Warehouse, reading
 
 FACTS = "models/marts/facts.sql"
 DAILY_OUTCOMES = "models/marts/daily_outcomes.sql"
@@ -59,43 +43,6 @@ COUNTED = FIGURES.format("""
     group by 1, 2
 """)
 AS_IT_IS = COUNTED.format(day="started_at", more="", only="")
-
-
-@pytest.fixture(scope="module")
-def built(
-    new_warehouse: Callable[[], str],
-    parsed_project: ParsedProject,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Warehouse:
-    """The project as it is, and a database in which all of it was built, and then run again."""
-    url = new_warehouse()
-    warehouse = Warehouse(copy_of_the_project(tmp_path_factory.mktemp("built") / "project"), url)
-    parsed_project.put(warehouse.project / "target", url)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(HISTORY)
-    with variables(environment(url)):
-        warehouse.dbt("run")
-    return warehouse
-
-
-@pytest.fixture
-def warehouse(built: Warehouse, server_url: str, tmp_path: Path) -> Iterator[Warehouse]:
-    """A copy of both, under the same name: a test may do to it what it likes."""
-    name = urlsplit(built.url).path[1:]
-    aside = f"{name}_{uuid4().hex[:8]}"
-    shutil.copytree(built.project, tmp_path / "project")
-    with psycopg.connect(server_url, autocommit=True) as server:
-        server.execute(f"alter database {name} rename to {aside}".encode())
-        server.execute(f"create database {name} template {aside}".encode())
-        with psycopg.connect(built.url, autocommit=True) as connection:
-            # What the roles may do in a database as a whole is not copied with it.
-            make_roles(connection)
-        try:
-            with variables(environment(built.url)):
-                yield Warehouse(tmp_path / "project", built.url)
-        finally:
-            server.execute(f"drop database {name} with (force)".encode())
-            server.execute(f"alter database {aside} rename to {name}".encode())
 
 
 class TestChangedSql:
