@@ -17,6 +17,7 @@ from msgspec.structs import asdict
 
 from ingest.audit import PERSONAL, note_reading
 from ingest.auth import ADMINS, Identity, only
+from ingest.checks import warnings_of
 from ingest.figure_answers import answer
 from ingest.figures import Figures, Interval, difference, minutes_percentile
 from ingest.openapi import problems, unchanged
@@ -291,7 +292,7 @@ class AnalyticsController(Controller):
             TeamAnalytics,
             defined,
             figures=lambda: _team(defined, found, window),
-            meta=_meta(found.moment, window),
+            meta=_meta(defined, found.moment, window),
         )
 
     @get(
@@ -322,7 +323,7 @@ class AnalyticsController(Controller):
             OwnAnalytics,
             defined,
             figures=lambda: _own(defined, found, window),
-            meta=_meta(found.moment, window),
+            meta=_meta(defined, found.moment, window),
         )
 
     @get(
@@ -366,7 +367,7 @@ class AnalyticsController(Controller):
             FlowAnalytics,
             defined,
             figures=lambda: _flow(defined, found, flow_id, window),
-            meta=_meta(found.moment, window),
+            meta=_meta(defined, found.moment, window),
         )
 
 
@@ -448,7 +449,7 @@ def _flow(
     )
 
 
-def _meta(moment: Moment, window: Window) -> Meta:
+def _meta(defined: Figures, moment: Moment, window: Window) -> Meta:
     warnings = []
     if moment.data_through is None:
         warnings.append("Nothing has been received from this account yet.")
@@ -464,7 +465,7 @@ def _meta(moment: Moment, window: Window) -> Meta:
         window=window,
         time_zone=moment.time_zone,
         partial_day=moment.today if window.day_from <= moment.today <= window.day_to else None,
-        warnings=warnings,
+        warnings=[*warnings, *warnings_of(defined.failing)],
     )
 
 

@@ -175,9 +175,11 @@ class Catalog(Struct, frozen=True):
     refused: tuple[Refusal, ...]
     fingerprint: str
     """Another one whenever anything of it is."""
+    failing: tuple[str, ...] = ()
+    """The names of the checks that fail, of which answers warn."""
 
     @classmethod
-    def of(cls, entries: Iterable[Entry]) -> "Catalog":
+    def of(cls, entries: Iterable[Entry], failing: tuple[str, ...] = ()) -> "Catalog":
         marts: dict[str, Mart] = {}
         refused = []
         known = sorted(entries, key=lambda entry: (entry.definition.name, entry.definition.names))
@@ -188,8 +190,8 @@ class Catalog(Struct, frozen=True):
                     refused.append(judged)
                 else:
                     marts[name] = judged
-        digest = hashlib.sha256(msgspec.json.encode(known)).hexdigest()
-        return cls(dict(sorted(marts.items())), tuple(refused), digest)
+        digest = hashlib.sha256(msgspec.json.encode((known, failing))).hexdigest()
+        return cls(dict(sorted(marts.items())), tuple(refused), digest, failing)
 
 
 def judge(name: str, entry: Entry) -> Mart | Refusal:

@@ -67,7 +67,9 @@ class Figures(Struct, frozen=True):
 
     quotients: dict[str, Quotient]
     version: str
-    """Another one whenever any of that is."""
+    """Another one whenever any of this is."""
+    failing: tuple[str, ...] = ()
+    """The names of the checks that fail, of which answers warn."""
 
     def of(self, name: str, sums: Mapping[str, int]) -> float | None:
         return self.quotients[name].of_sums(sums)

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from ingest.catalog import Catalog, Column
+from ingest.checks import warnings_of
 from ingest.etags import is_known, weak_etag
 from ingest.mart_formats import ENCODERS, Encoder, as_objects, encode_json
 from ingest.mart_query import MartQuery
@@ -154,7 +155,7 @@ class MartAnswers:
             made = _Made(body, cursor, total, moment)
             if etag is not None:
                 self._kept.keep(key, asked.state(moment), made, len(body))
-        meta = _meta(moment, next_cursor=made.next_cursor, total=made.total)
+        meta = _meta(asked, moment, next_cursor=made.next_cursor, total=made.total)
         body = made.body
         if asked.format == "json":
             body = encode_json(MartPage(data=msgspec.Raw(body), meta=meta))
@@ -182,7 +183,8 @@ class MartAnswers:
                     yield Stream(etag=etag, meta=None, pieces=None)
                     return
                 moment = await summed_up(connection, asked.account_id, moment, from_raw=False)
-                meta = _meta(moment, next_cursor=None, total=await self._total(connection, asked))
+                total = await self._total(connection, asked)
+                meta = _meta(asked, moment, next_cursor=None, total=total)
                 batches = read_in_batches(connection, asked.account_id, asked.query)
                 async with aclosing(batches), aclosing(_pieces(asked, batches, encoder)) as pieces:
                     yield Stream(etag=etag, meta=meta, pieces=pieces)
@@ -215,7 +217,7 @@ def _encoded(asked: Asked, rows: Sequence[Row]) -> bytes:
     return encoder.rows(rows) + encoder.end()
 
 
-def _meta(moment: Moment, *, next_cursor: str | None, total: int | None) -> MartMeta:
+def _meta(asked: Asked, moment: Moment, *, next_cursor: str | None, total: int | None) -> MartMeta:
     warnings = []
     if moment.data_through is None:
         warnings.append("Nothing has been received from this account yet.")
@@ -229,7 +231,7 @@ def _meta(moment: Moment, *, next_cursor: str | None, total: int | None) -> Mart
         data_through=moment.data_through,
         pending=moment.sessions,
         time_zone=moment.time_zone,
-        warnings=warnings,
+        warnings=[*warnings, *warnings_of(asked.catalog.failing)],
         next_cursor=next_cursor,
         total=total,
     )

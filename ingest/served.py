@@ -20,7 +20,7 @@ SOON_SECONDS = 1
 
 
 class Served:
-    """The catalog of what was built last."""
+    """The catalog of what was built last, and which checks fail."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -88,8 +88,9 @@ class Served:
     async def _look(self) -> None:
         self._looked_at = time.monotonic()
         entries = _entries(await self._database.served())
+        failing = await self._database.failing_checks()
         # The table is there before anything is built; then each run publishes.
-        found = Catalog.of(entries) if entries else None
+        found = Catalog.of(entries, failing) if entries else None
         known, self.known = self.known, found
         if found is not None:
             before = set(known.refused) if known else set()

@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from ingest.problems import DiskFull, MartsNotBuilt, Unavailable
 from ingest.store.arrays import register_arrays
+from ingest.store.checks import read_failing_checks
 from ingest.store.reading import ReadingConnection
 from ingest.store.room import Room
 from ingest.store.statements import SQL
@@ -174,6 +175,15 @@ class Database:
         """
         async with _connected(self._readers) as connection:
             return await (await connection.execute(SQL["read_served"])).fetchall()
+
+    async def failing_checks(self) -> tuple[str, ...]:
+        """Return the names of the data tests that fail, in order.
+
+        Raises:
+            Unavailable: the pool is full or the database away.
+        """
+        async with _connected(self._readers) as connection:
+            return await read_failing_checks(connection)
 
     async def take_quota(
         self, account_id: UUID, cost: timedelta, window: timedelta

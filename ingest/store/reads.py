@@ -22,6 +22,7 @@ from psycopg.rows import class_row
 from ingest.figures import Figures, Quotient
 from ingest.privacy import Viewer
 from ingest.problems import MartsNotBuilt
+from ingest.store.checks import read_failing_checks
 from ingest.store.comment_lists import open_flows
 from ingest.store.corrections import (
     AccountFigures,
@@ -50,7 +51,7 @@ SPANS = (256, 64, 16, 4, 1)
 FLOW_DURATION_SPANS = (256, 16, 1)
 """How many days flow_durations may span."""
 FIGURES_SECONDS = 15.0
-"""How soon another definition of a figure is heard of."""
+"""How soon another definition of a figure is heard of, and a check that fails or passes again."""
 MOST_KEPT = 1_000
 MOST_CHANGES_KEPT = 50_000
 """Of all accounts together. One takes about a kilobyte."""
@@ -273,7 +274,9 @@ class Reads:
         self._figures_read_at = -math.inf
 
     async def figures(self, account_id: UUID) -> Figures:
-        """Return what the figures are, as dbt wrote it down no more than some seconds ago.
+        """Return what the figures are, and which checks fail, as dbt wrote it down.
+
+        No more than some seconds ago: then it is read again.
 
         Args:
             account_id: who asks; they are everybody's.
@@ -288,11 +291,13 @@ class Reads:
                 connection.cursor(row_factory=class_row(FigureRow)) as cursor,
             ):
                 rows = await (await cursor.execute(SQL["read_figures"])).fetchall()
+                failing = await read_failing_checks(connection)
             if not rows:
                 raise MartsNotBuilt("The figures have not been computed yet: run `upshot refresh`.")
             figures = Figures(
                 {row.name: msgspec.convert(row.definition, Quotient) for row in rows},
-                version=sha256(repr(rows).encode()).hexdigest(),
+                version=sha256(repr((rows, failing)).encode()).hexdigest(),
+                failing=failing,
             )
             if figures != self._figures:
                 self._figures = figures
