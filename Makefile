@@ -18,7 +18,7 @@ test: check $(NODE_MODULES) .venv/browser
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 soak: .venv/dev
-	UPSHOT_EXAMPLES=10000 $(BIN)/pytest tests/ingest/test_raw_state.py tests/end_to_end/test_exactness.py
+	UPSHOT_EXAMPLES=10000 $(BIN)/pytest --numprocesses 2 tests/end_to_end/test_exactness.py tests/ingest/test_raw_state.py
 	UPSHOT_EXAMPLES=1000 $(BIN)/pytest tests/end_to_end/test_figures_agree.py
 	UPSHOT_EXAMPLES=2500 $(BIN)/pytest tests/ingest/test_generated_requests.py
 	UPSHOT_SOAK_REQUESTS=1000000 $(BIN)/pytest tests/ingest/test_raw_bytes.py

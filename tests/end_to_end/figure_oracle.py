@@ -149,24 +149,33 @@ def time_series(
     sessions: Iterable[Counted], stars: Iterable[tuple[date, int]], days: Iterable[date]
 ) -> list[Answer]:
     """Return a row for every day: the sessions that started then, and the ratings given then."""
-    by_day: dict[date, list[Counted]] = {day: [] for day in days}
+    sessions_on: dict[date, list[Counted]] = {}
     for session in sessions:
-        by_day[session.started_on].append(session)
-    given = [(day, each) for day, each in stars if day in by_day]
-    rows = []
-    for day, of_day in by_day.items():
-        own = [each for given_on, each in given if given_on == day]
-        rows.append(
-            {
-                "date": day.isoformat(),
-                "sessions": len(of_day),
-                **outcome_counts(of_day),
-                "completed": sum(session.completed_at is not None for session in of_day),
-                "ratings": len(own),
-                "avg_csat": mean(own),
-            }
+        sessions_on.setdefault(session.started_on, []).append(session)
+    stars_on: dict[date, list[int]] = {}
+    for day, given in stars:
+        stars_on.setdefault(day, []).append(given)
+    # Most days of a long window have nothing.
+    nothing = _figures_of_day([], [])
+    return [
+        {"date": day.isoformat()}
+        | (
+            _figures_of_day(sessions_on.get(day, []), stars_on.get(day, []))
+            if day in sessions_on or day in stars_on
+            else nothing
         )
-    return rows
+        for day in days
+    ]
+
+
+def _figures_of_day(sessions: Sequence[Counted], stars: Sequence[int]) -> Answer:
+    return {
+        "sessions": len(sessions),
+        **outcome_counts(sessions),
+        "completed": sum(session.completed_at is not None for session in sessions),
+        "ratings": len(stars),
+        "avg_csat": mean(stars),
+    }
 
 
 class Ways(NamedTuple):

@@ -10,6 +10,42 @@ import psycopg
 from dbt_runs import Dbt
 from psycopg import sql
 
+PLANNED_ONCE = """
+set plan_cache_mode = force_generic_plan;
+set enable_seqscan = off;
+set enable_bitmapscan = off;
+set enable_hashjoin = off;
+set enable_mergejoin = off;
+set jit = off
+"""
+COLUMNS = """
+select
+    model,
+    (
+        select array_agg(attribute.attname::text order by attribute.attnum)
+        from pg_attribute as attribute
+        where attribute.attrelid = ('marts.' || model)::regclass and attribute.attnum > 0
+    ) as columns,
+    depth
+from live.models
+"""
+COMPARISON = """
+select
+    {name_of_left} as name_of_left,
+    {name_of_right} as name_of_right,
+    coalesce(sum(greatest(surplus, 0)), 0)::bigint as only_left,
+    coalesce(sum(greatest(- surplus, 0)), 0)::bigint as only_right
+from (
+    select sum(side) as surplus
+    from (
+        select {columns}, 1 as side from {left} where account_id = any(%(accounts)s)
+        union all
+        select {columns}, -1 from {right} where account_id = any(%(accounts)s)
+    ) as rows
+    group by {columns}
+) as compared
+"""
+
 
 class LiveMarts:
     """The live marts that dbt has built in a database."""
@@ -19,16 +55,20 @@ class LiveMarts:
         self.url = url
         self._dbt = dbt
         self.script = list(script)
+        self._refresher = psycopg.connect(url, autocommit=True)
         self.owner = psycopg.connect(url, autocommit=True)
-        # Planning the comparison takes ten times as long as running it.
+        # Planning the comparison takes ten times as long as running it, so it is planned once,
+        # when there are no rows yet: by the indexes, and it takes as long however many come.
         self.owner.prepare_threshold = 0
-        self.owner.execute("set plan_cache_mode = force_generic_plan")
+        self.owner.execute(PLANNED_ONCE, prepare=False)
         self._compare = self._comparison()
 
     def close(self) -> None:
+        self._refresher.close()
         self.owner.close()
 
     def refresh(self) -> None:
+        """Have dbt refresh."""
         self._dbt.refresh()
 
     def repair(self) -> None:
@@ -38,12 +78,15 @@ class LiveMarts:
     def refreshing(self, after: float) -> Iterator[None]:
         """Run what a refresh runs; the block when that share of its statements is done."""
         place = round(after * len(self.script))
-        with psycopg.connect(self.url, prepare_threshold=None) as connection:
-            for statement in self.script[:place]:
-                connection.execute(statement.encode())
+        with self._refresher.transaction():
+            self._run(self.script[:place])
             yield
-            for statement in self.script[place:]:
-                connection.execute(statement.encode())
+            self._run(self.script[place:])
+
+    def _run(self, statements: Sequence[str]) -> None:
+        # Sent together, as dbt does: several at once are never prepared.
+        if statements:
+            self._refresher.execute(";\n".join(statements).encode())
 
     def alter(self, statements: str) -> None:
         """Change the database as an owner may."""
@@ -52,28 +95,35 @@ class LiveMarts:
     def differences(self, accounts: Sequence[UUID]) -> dict[str, int]:
         """Return how many rows are on one side only, by the sides; empty where all is exact."""
         found = self.owner.execute(self._compare, {"accounts": list(accounts)}).fetchall()
-        return {sides: rows for sides, rows in found if rows}
+        return {
+            f"{side}, not {other}": rows
+            for left, right, only_left, only_right in found
+            for side, other, rows in ((left, right, only_left), (right, left, only_right))
+            if rows
+        }
 
     def _comparison(self) -> sql.Composed:
-        """Compare every live model with all of raw, and every sum with what is stored."""
-        sides = []
-        for model, depth in self.owner.execute("select model, depth from live.models"):
-            sides.append((("marts", model), ("live", f"{model}__recomputed")))
+        """Compare every live model with all of raw, and every sum with what is stored.
+
+        Each side is read once: a row as often on the one as on the other adds up to nothing.
+        """
+        pairs = []
+        for model, columns, depth in self.owner.execute(COLUMNS):
+            pairs.append((("marts", model), ("live", f"{model}__recomputed"), columns))
             if depth > 0:
-                sides.append((("live", f"{model}__stored"), ("live", f"{model}__resummed")))
-        assert sides, "there is nothing to compare"
+                pairs.append(
+                    (("live", f"{model}__stored"), ("live", f"{model}__resummed"), columns)
+                )
+        assert pairs, "there is nothing to compare"
         return sql.SQL(" union all ").join(
-            sql.SQL(
-                "select {sides} as sides, count(*) as rows from ("
-                "select * from {left} where account_id = any(%(accounts)s) except all "
-                "select * from {right} where account_id = any(%(accounts)s)) as differing"
-            ).format(
-                sides=f"{'.'.join(left)}, not {'.'.join(right)}",
+            sql.SQL(COMPARISON).format(
+                name_of_left=".".join(left),
+                name_of_right=".".join(right),
+                columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
                 left=sql.Identifier(*left),
                 right=sql.Identifier(*right),
             )
-            for pair in sides
-            for left, right in (pair, pair[::-1])
+            for left, right, columns in pairs
         )
 
 
