@@ -8,14 +8,13 @@ import asyncio
 import json
 import random
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from time import time
+from time import sleep, time
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -388,23 +387,25 @@ def test_a_setting_of_the_session_would_be_found(
 
 @pytest.fixture
 def hanging_up(pair: Pair) -> Iterator[Callable[[str], object]]:
-    """Have clients of the other account ask and hang up before the answer, all the time."""
-    ended, theirs = threading.Event(), pair[1]
+    """Have clients of the other account ask and hang up before the answer, one at each call."""
+    theirs, chance = pair[1], random.Random(0)
     token = theirs.api.token("team_admin", theirs.user_id)
     headers = {"Authorization": f"Bearer {token}"}
 
-    def hang_up(url: str) -> None:
-        client, chance = Client(url), random.Random(0)
-        while not ended.wait(chance.random() * 0.004):
-            asked = request("GET", f"/api/v1/analytics/team?{any_window(chance)}", headers=headers)
-            with suppress(OSError):
-                client._connect().sendall(asked)
-            ended.wait(chance.random() * 0.01)
-            client.hang_up()
+    def hang_up(url: str, asked: bytes, seconds: float) -> None:
+        client = Client(url)
+        with suppress(OSError):
+            client._connect().sendall(asked)
+        sleep(seconds)
+        client.hang_up()
+
+    def one_more(url: str) -> object:
+        target = f"/api/v1/analytics/team?{any_window(chance)}"
+        asked = request("GET", target, headers=headers)
+        return threads.submit(hang_up, url, asked, chance.random() * 0.01)
 
     with ThreadPoolExecutor() as threads:
-        yield lambda url: threads.submit(hang_up, url)
-        ended.set()
+        yield one_more
 
 
 def any_window(chance: random.Random) -> str:
@@ -422,11 +423,12 @@ def test_a_client_that_hangs_up_leaves_nothing_to_the_next(
 ) -> None:
     ours, theirs = pair
     url = serve(with_changes(shared_live_api.settings, pool_size=2))
-    for _ in range(2):
-        hanging_up(url)
     token = ours.api.token("team_admin", ours.user_id)
     client, chance, answered = Client(url), random.Random(1), 0
     for _ in range(2_000):
+        # More than there are connections, and no more than are answered: else all of them wait.
+        for _ in range(3):
+            hanging_up(url)
         asked = request(
             "GET",
             f"/api/v1/analytics/team?{any_window(chance)}",
