@@ -168,6 +168,8 @@ class Warehouse:
             f"--log-path={self.project / 'logs'}",
             "--no-use-colors",
             "--log-level=none",
+            # Nobody reads the manifest, and it takes as long to write as all of it to parse.
+            "--no-write-json",
         ]
 
     def returned(self, *calls: tuple[str, list[Any]]) -> list[Any]:
