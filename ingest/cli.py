@@ -29,6 +29,8 @@ from ingest.settings import Settings, SettingsError, read_settings
 from ingest.store.bi_users import BiUser, bi_users, make_bi_user, revoke_bi_user
 from ingest.store.migrate import migrate as apply_migrations
 from ingest.store.operations import known_accounts, libpq_variables
+from ingest.sync.copying import copy
+from ingest.sync.mapping import APPLICATION, read_mapping
 from ingest.up import run_everything
 
 app = typer.Typer(
@@ -115,6 +117,39 @@ def load(
         f"{counts.created} created, {counts.duplicate} duplicate, {counts.rejected} rejected"
     )
     if counts.rejected:
+        raise typer.Exit(1)
+
+
+@app.command()
+def sync(
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            "--mapping",
+            metavar="FILE",
+            help="Which rows are which events; UPSHOT_SYNC_MAPPING, or the one that comes along.",
+        ),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Read everything, as if for the first time.")
+    ] = False,
+) -> None:
+    """Copy what changed in the application's own database, at UPSHOT_SYNC_URL, since the last sync.
+
+    May be stopped at any moment: the next one goes on. Exits with 1 if a row was rejected.
+    """
+    with _database() as (settings, url):
+        if settings.sync_url is None:
+            raise SettingsError("UPSHOT_SYNC_URL has to say where the application's database is.")
+        read = read_mapping(mapping or settings.sync_mapping or APPLICATION)
+        copied = copy(settings, url, read, settings.sync_url, Console(), again=again)
+    for each in copied:
+        counts = each.counts
+        typer.echo(
+            f"{each.stream}: {counts.created} created, {counts.duplicate} duplicate, "
+            f"{counts.rejected} rejected"
+        )
+    if any(each.counts.rejected for each in copied):
         raise typer.Exit(1)
 
 

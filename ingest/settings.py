@@ -72,6 +72,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     stream_seconds: int
     database_volumes: tuple[Path, ...]
     min_free_bytes: int
+    sync_url: str | None
+    """Where `upshot sync` copies from."""
+    sync_mapping: Path | None
 
     @property
     def embedded_data(self) -> Path:
@@ -129,6 +132,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         stream_seconds=_number(environ, "UPSHOT_STREAM_SECONDS", 300, highest=86_400),
         database_volumes=_read(environ, "UPSHOT_DATABASE_VOLUMES", (), _folders),
         min_free_bytes=_number(environ, "UPSHOT_MIN_FREE_BYTES", 500_000_000, highest=10**15),
+        sync_url=_read(environ, "UPSHOT_SYNC_URL", None, _database_url),
+        sync_mapping=_read(environ, "UPSHOT_SYNC_MAPPING", None, Path),
     )
 
 

@@ -1,0 +1,1 @@
+"""`upshot sync`: what an application's own database says, as events."""
