@@ -1,6 +1,7 @@
 """The API as an application: `litestar run` finds `create_app`."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -12,8 +13,9 @@ from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 from litestar.types import Message, Scope
 
+from ingest import __version__
 from ingest.analytics import AnalyticsController
-from ingest.audit import answer_refusal, start_auditing, tell_request
+from ingest.audit import answer_refusal, start_auditing
 from ingest.auth import TokenAuth
 from ingest.batch import BatchController
 from ingest.caller import CallerController
@@ -26,12 +28,17 @@ from ingest.health import HealthController
 from ingest.incoming import Incoming
 from ingest.key_server import KeyServer
 from ingest.keys import Keys, SharedSecret
+from ingest.logs import configure_logs, tell
 from ingest.mart_answers import MartAnswers
 from ingest.marts import MART_HEADERS, MartController
+from ingest.metrics import Metrics
+from ingest.noted import tell_request
+from ingest.observed import Observed
 from ingest.openapi import openapi_config
 from ingest.pages import PageController
 from ingest.problems import Forbidden, Problem, answer_problem
 from ingest.quotas import Counted, tell_quota
+from ingest.scrape import MetricsController, Scrape
 from ingest.served import Served
 from ingest.session_list import SessionListController
 from ingest.sessions import SessionController
@@ -44,6 +51,7 @@ from ingest.store.feedback import Feedback
 from ingest.store.quotas import Quotas
 from ingest.store.reads import Reads
 from ingest.store.room import Room
+from ingest.tracing import Tracing, tracing, untraced
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
@@ -55,9 +63,13 @@ def create_app(settings: Settings | None = None) -> Litestar:
     """
     settings = settings or read_settings()
     start_auditing()
-    return Litestar(
+    configure_logs(settings)
+    metrics = Metrics()
+    traces = tracing()
+    app = Litestar(
         route_handlers=[
             HealthController,
+            MetricsController,
             PageController,
             SignInController,
             Router(
@@ -98,6 +110,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
         cors_config=_cors(settings) if settings.cors_origins else None,
         before_send=[tell_quota, tell_request, tell_private, _close_when_stopping],
         lifespan=[_lifespan],
+        # See configure_logs: the framework's own would take the place of it.
+        logging_config=None,
         openapi_config=openapi_config() if settings.open_docs else None,
         request_max_body_size=settings.max_body_bytes,
         state=State(
@@ -106,9 +120,16 @@ def create_app(settings: Settings | None = None) -> Litestar:
                 "token_keys": _keys(settings),
                 "chart_library": ChartLibrary(settings.home),
                 "stopping": Stopping(notice_seconds=settings.stop_notice_seconds),
+                "metrics": metrics,
+                "tracing": traces,
             }
         ),
     )
+    # Around all of it: what no route is for is counted, too, and what errors are answered with.
+    app.asgi_handler = Observed(
+        app.asgi_handler, metrics, traces, slow_seconds=settings.slow_request_ms / 1000
+    )
+    return app
 
 
 def _keys(settings: Settings) -> Keys:
@@ -138,10 +159,21 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         url = stack.enter_context(database_url(settings))
         embedded = () if settings.database_url else (settings.embedded_data,)
         room = Room(settings.database_volumes or embedded, settings.min_free_bytes)
-        database = Database(url, size=settings.pool_size, room=room)
+        metrics: Metrics = app.state.metrics
+        stack.callback(metrics.close)
+        traces: Tracing | None = app.state.tracing
+        if traces is not None:
+            stack.callback(traces.close)
+        database = Database(
+            url,
+            size=settings.pool_size,
+            room=room,
+            traced=traces.database if traces else untraced,
+        )
         await database.open()
         app.state.database = database
-        app.state.feedback = Feedback(database)
+        app.state.feedback = Feedback(database, count_group=metrics.count_group)
+        app.state.scrape = Scrape(url, database, metrics)
         app.state.reads = Reads(database)
         app.state.served = Served(database)
         app.state.mart_answers = MartAnswers(database, most_streams=max(1, settings.pool_size // 4))
@@ -154,7 +186,10 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         if isinstance(keys, KeyServer):
             stack.callback(asyncio.create_task(keys.run()).cancel)
         await stack.enter_async_context(app.state.served.kept_up())
+        stack.callback(asyncio.create_task(app.state.scrape.keep_sampling()).cancel)
+        tell(logging.INFO, "started", version=__version__, production=settings.production)
         yield
+        tell(logging.INFO, "stopping")
 
 
 async def _close_when_stopping(message: Message, scope: Scope) -> None:

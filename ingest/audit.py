@@ -8,21 +8,20 @@ otherwise.
 import logging
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from litestar import Request, Response
-from litestar.types import Message, Scope
 from msgspec import UNSET, Struct, UnsetType
 
 from ingest.auth import Identity
+from ingest.noted import request_id
 from ingest.problems import Forbidden, ProblemDetails, answer_problem
 
 logger = logging.getLogger("upshot.audit")
 
 PERSONAL = "holds_personal_data"
 """Marks a handler whose answers do, with what they are."""
-_REQUEST_ID = "upshot_request_id"
 
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -50,11 +49,9 @@ def note_reading(request: Request[Identity, Any, Any], rows: int, **asked: objec
         rows: how many there are in the answer.
         asked: the filters that name nobody and quote nothing; None is left out.
     """
-    request_id = f"urn:uuid:{uuid4()}"
-    request.scope["state"][_REQUEST_ID] = request_id
     _write(
         request,
-        request_id,
+        request_id(request.scope),
         rows=rows,
         asked={name: value for name, value in asked.items() if value is not None} or UNSET,
     )
@@ -68,15 +65,6 @@ def answer_refusal(request: Request[Any, Any, Any], error: Forbidden) -> Respons
     return answer
 
 
-async def tell_request(message: Message, scope: Scope) -> None:
-    """Have an answer say by which id its line is found."""
-    if message["type"] == "http.response.start":
-        request_id = scope["state"].get(_REQUEST_ID)
-        if request_id is not None:
-            headers: Any = message["headers"]
-            message["headers"] = [*headers, (b"x-request-id", request_id.encode())]
-
-
 def start_auditing() -> None:
     """Have the lines go to standard error, unless somebody has said where they go."""
     logger.setLevel(logging.INFO)
@@ -88,7 +76,7 @@ def start_auditing() -> None:
         logger.propagate = False
 
 
-def _write(request: Request[Identity, Any, Any], request_id: str, **more: Any) -> None:
+def _write(request: Request[Identity, Any, Any], found_by: str, **more: Any) -> None:
     who = request.user
     line = Line(
         at=datetime.now(UTC),
@@ -96,7 +84,7 @@ def _write(request: Request[Identity, Any, Any], request_id: str, **more: Any) -
         account_id=who.account_id,
         user_id=who.user_id,
         role=who.role,
-        request_id=request_id,
+        request_id=found_by,
         **more,
     )
     logger.info(msgspec.json.encode(line).decode())

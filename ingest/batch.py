@@ -10,6 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from ingest.auth import Identity, only
 from ingest.events import BatchAnswer, Sender, split_array, take
+from ingest.noted import COUNTS, ITEMS
 from ingest.openapi import BatchOperation, write_problems
 from ingest.problems import TooLarge, UnsupportedMediaType
 from ingest.quotas import COUNTS_ITEMS
@@ -78,8 +79,10 @@ class BatchController(Controller):
         if media_type not in READERS:
             raise UnsupportedMediaType(f"This address reads {' and '.join(READERS)}.")
         items = await READERS[media_type](request.stream(), settings.max_batch_items)
+        request.scope["state"][ITEMS] = len(items)
         await request.app.state.quotas.spend(request.user.account_id, len(items))
         sender = Sender(account_id=request.user.account_id)
         answer = await take(database, settings, sender, items, now=datetime.now(UTC))
+        request.scope["state"][COUNTS] = answer.counts
         accepted = answer.counts.created + answer.counts.duplicate
         return Response(answer, status_code=200 if accepted == len(items) else 207)

@@ -4,17 +4,15 @@ The store and the handlers raise these types; the docstring of each is the publi
 that `GET /problems/{code}`, the address in its `type`, gives.
 """
 
-import logging
 import re
 from http import HTTPStatus
 from typing import Any, ClassVar
-from uuid import uuid4
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 from msgspec import UNSET, Struct, UnsetType
 
-logger = logging.getLogger("upshot")
+from ingest.noted import ERROR, PROBLEM, request_id
 
 # The framework names the whole address after it.
 _MISSING = re.compile(r"Missing required \w+ parameter '(?P<name>\w+)'")
@@ -335,14 +333,12 @@ def invalid(pointer: str, detail: str) -> Invalid:
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[ProblemDetails]:
     """Turn any exception into its problem+json answer."""
     problem = _as_problem(error)
-    instance = f"urn:uuid:{uuid4()}"
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("%s: %s", instance, problem.code, exc_info=error)
+    request.scope["state"] |= {PROBLEM: problem, ERROR: error}
     headers = problem.answer_headers()
     if isinstance(error, HTTPException) and error.headers:
         headers |= error.headers
     return Response(
-        problem.details(request.app.state.settings.public_url, instance),
+        problem.details(request.app.state.settings.public_url, request_id(request.scope)),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
         headers=headers,

@@ -14,6 +14,7 @@ from ingest.auth import ADMINS, Identity, only
 from ingest.body import JSON
 from ingest.direct import Direct
 from ingest.events import check_clock
+from ingest.noted import SAME_AGAIN
 from ingest.openapi import write_problems
 from ingest.problems import Forbidden, invalid
 from ingest.schema import (
@@ -46,6 +47,7 @@ class SessionController(Controller):
 
     @post(
         dto=JSON[NewSession],
+        opt={SAME_AGAIN: True},
         operation_id="startSession",
         summary="Start a session",
         responses={
@@ -70,6 +72,7 @@ class SessionController(Controller):
     @post(
         "/{session_id:uuid}/steps",
         dto=JSON[NewVisit],
+        opt={SAME_AGAIN: True},
         operation_id="visitStep",
         summary="Note a visit to a step",
         responses={

@@ -42,6 +42,9 @@ KNOWN_PASSWORDS = frozenset(
 """What people try first; in small letters."""
 
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
 class SettingsError(Exception):
     """A variable that cannot be used; the message is one sentence for a person."""
 
@@ -75,6 +78,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     sync_url: str | None
     """Where `upshot sync` copies from."""
     sync_mapping: Path | None
+    metrics_token: str | None
+    log_level: str
+    log_format: str
+    slow_request_ms: int
 
     @property
     def embedded_data(self) -> Path:
@@ -134,6 +141,12 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         min_free_bytes=_number(environ, "UPSHOT_MIN_FREE_BYTES", 500_000_000, highest=10**15),
         sync_url=_read(environ, "UPSHOT_SYNC_URL", None, _database_url),
         sync_mapping=_read(environ, "UPSHOT_SYNC_MAPPING", None, Path),
+        metrics_token=_metrics_token(environ, production=production),
+        log_level=_read(environ, "UPSHOT_LOG_LEVEL", "info", _one_of(*LOG_LEVELS)),
+        log_format=_read(
+            environ, "UPSHOT_LOG_FORMAT", "json" if production else "text", _one_of("json", "text")
+        ),
+        slow_request_ms=_number(environ, "UPSHOT_SLOW_REQUEST_MS", 1_000),
     )
 
 
@@ -208,6 +221,15 @@ def _yes_or_no(text: str) -> bool:
     return text == "true"
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"it has to be one of {', '.join(words)}")
+        return text
+
+    return parse
+
+
 def _key_address(text: str) -> str:
     parts = urlsplit(text)
     is_near = parts.scheme == "http" and _is_loopback(parts.hostname)
@@ -259,6 +281,19 @@ def _secret(environ: Mapping[str, str], home: Path, *, production: bool) -> str:
             "UPSHOT_JWT_SECRET can be guessed: make one with `openssl rand -base64 48`."
         )
     return secret or _demo_secret(home / "jwt_secret")
+
+
+def _metrics_token(environ: Mapping[str, str], *, production: bool) -> str | None:
+    token = environ.get("UPSHOT_METRICS_TOKEN", "")
+    if not token:
+        return None
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise SettingsError("UPSHOT_METRICS_TOKEN has to be ASCII without spaces.")
+    if production and (len(token) < SHORTEST_SECRET or is_guessable(token)):
+        raise SettingsError(
+            "UPSHOT_METRICS_TOKEN can be guessed: make one with `openssl rand -base64 48`."
+        )
+    return token
 
 
 def is_guessable(secret: str) -> bool:

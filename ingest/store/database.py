@@ -19,6 +19,8 @@ from ingest.store.checks import read_failing_checks
 from ingest.store.reading import ReadingConnection
 from ingest.store.room import Room
 from ingest.store.statements import SQL
+from ingest.store.vitals import Volume
+from ingest.tracing import Traced, untraced
 
 Connection = AsyncConnection[Any]
 C = TypeVar("C", bound=Connection)
@@ -40,18 +42,22 @@ def _configured_for(role: str) -> Callable[[Connection], Awaitable[None]]:
 class Database:
     """Two pools of connections to one PostgreSQL: what reads cannot write, nor the other way."""
 
-    def __init__(self, url: str, *, size: int, room: Room | None = None) -> None:
+    def __init__(
+        self, url: str, *, size: int, room: Room | None = None, traced: Traced = untraced
+    ) -> None:
         """Prepare the pools.
 
         Args:
             url: of the database.
             size: the most connections that write, and the most that read.
             room: on its disk; without, there is always some.
+            traced: makes a span around what is asked over a connection.
         """
         self._url = url
         self._room = room or Room([], 0)
         self._writers = _pool(url, size, WRITER, AsyncConnection[Any])
         self._readers = _pool(url, size, READER, ReadingConnection)
+        self._traced = traced
         self._time_zones: frozenset[str] = frozenset()
         self._most_per_account = max(1, size // 2)
         # As long as somebody of the account is there.
@@ -94,7 +100,7 @@ class Database:
         lock = SQL["lock_account_alone" if alone else "lock_account_shared"]
         async with (
             self._turn(account_id),
-            _connected(self._writers) as connection,
+            self._connected(self._writers) as connection,
             connection.pipeline(),
             connection.transaction(),
         ):
@@ -115,7 +121,7 @@ class Database:
             Unavailable: as `writing` does.
         """
         parameters = parameters | {"account_id": account_id}
-        async with self._turn(account_id), _connected(self._writers) as connection:
+        async with self._turn(account_id), self._connected(self._writers) as connection:
             # A pipeline that nothing else divides is a transaction: it commits as it ends. Two
             # statements, because the second has to see what was committed under the locks.
             try:
@@ -141,7 +147,7 @@ class Database:
             Unavailable: the pool is full or the database away.
 
         """
-        async with _connected(self._readers) as connection:
+        async with self._connected(self._readers) as connection:
             connection.account_id = account_id
             try:
                 yield connection
@@ -161,7 +167,7 @@ class Database:
     async def time_zones(self) -> frozenset[str]:
         """Return the names of the time zones that days can be computed in."""
         if not self._time_zones:
-            async with _connected(self._writers) as connection:
+            async with self._connected(self._writers) as connection:
                 rows = await (await connection.execute(SQL["list_time_zones"])).fetchall()
             self._time_zones = frozenset(name for (name,) in rows)
         return self._time_zones
@@ -173,7 +179,7 @@ class Database:
             MartsNotBuilt: the database has no marts yet.
             Unavailable: the pool is full or the database away.
         """
-        async with _connected(self._readers) as connection:
+        async with self._connected(self._readers) as connection:
             return await (await connection.execute(SQL["read_served"])).fetchall()
 
     async def failing_checks(self) -> tuple[str, ...]:
@@ -182,7 +188,7 @@ class Database:
         Raises:
             Unavailable: the pool is full or the database away.
         """
-        async with _connected(self._readers) as connection:
+        async with self._connected(self._readers) as connection:
             return await read_failing_checks(connection)
 
     async def take_quota(
@@ -205,7 +211,7 @@ class Database:
         # has now + cost.
         slack = window - cost - cost
         parameters = {"account_id": account_id, "cost": cost, "slack": slack}
-        async with _connected(self._writers) as connection:
+        async with self._connected(self._writers) as connection:
             row = await (await connection.execute(SQL["take_quota"], parameters)).fetchone()
             if row is not None:
                 return True, row[0]
@@ -223,6 +229,20 @@ class Database:
             raise Unavailable("The database cannot be reached.") from error
         if row != (True,):
             raise Unavailable("The database is not migrated: run `upshot migrate`.")
+
+    @asynccontextmanager
+    async def _connected(self, pool: AsyncConnectionPool[C]) -> AsyncIterator[C]:
+        with self._traced("database write" if pool is self._writers else "database read"):
+            async with _connected(pool) as connection:
+                yield connection
+
+    def pool_statistics(self) -> dict[str, dict[str, int]]:
+        """Return what psycopg says of each pool."""
+        return {"writers": self._writers.get_stats(), "readers": self._readers.get_stats()}
+
+    def volumes(self) -> list[Volume]:
+        """Return the volumes that the database writes to, as far as they can be seen here."""
+        return self._room.volumes()
 
     @asynccontextmanager
     async def _turn(self, account_id: UUID) -> AsyncIterator[None]:

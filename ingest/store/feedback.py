@@ -1,7 +1,8 @@
 """Ratings and votes, one by one and very many: judged and stored by one statement a group."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -54,7 +55,10 @@ class AskedVote(Struct, frozen=True, kw_only=True):
 class Feedback:
     """Takes ratings and votes in; those that arrive together share a transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, count_group: Callable[[str, int], None] = lambda _, __: None
+    ) -> None:
+        """Take in for a database; `count_group` is told how many came together, and of what."""
         self._database = database
         self._ratings: GroupCommit[AskedRating, None] = GroupCommit(
             self._rate,
@@ -62,6 +66,7 @@ class Feedback:
             largest=LARGEST_GROUP,
             most_waiting=MOST_WAITING,
             most_waiting_per_account=MOST_WAITING_PER_ACCOUNT,
+            count=partial(count_group, "rating"),
         )
         self._votes: GroupCommit[AskedVote, bool] = GroupCommit(
             self._vote,
@@ -69,6 +74,7 @@ class Feedback:
             largest=LARGEST_GROUP,
             most_waiting=MOST_WAITING,
             most_waiting_per_account=MOST_WAITING_PER_ACCOUNT,
+            count=partial(count_group, "vote"),
         )
 
     async def rate(

@@ -32,6 +32,7 @@ class GroupCommit(Generic[Item, Answer]):
         largest: int,
         most_waiting: int,
         most_waiting_per_account: int,
+        count: Callable[[int], None] | None = None,
     ) -> None:
         """Prepare for items.
 
@@ -41,12 +42,14 @@ class GroupCommit(Generic[Item, Answer]):
             largest: the most items of a group.
             most_waiting: how many may wait, of all accounts, before another is refused.
             most_waiting_per_account: how many of one, so that it harms only itself.
+            count: is told how many came together.
         """
         self._run = run
         self._key = key
         self._largest = largest
         self._most_waiting = most_waiting
         self._most_per_account = most_waiting_per_account
+        self._count = count
         self._queues: dict[UUID, list[_Waiting[Item, Answer]]] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._waiting = 0
@@ -80,6 +83,8 @@ class GroupCommit(Generic[Item, Answer]):
         while queue:
             group = self._take_group(queue)
             answers: Sequence[Answer | Exception]
+            if self._count is not None:
+                self._count(len(group))
             try:
                 answers = await self._run(account_id, [waiting.item for waiting in group])
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait get it

@@ -3,9 +3,11 @@
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ingest.problems import DiskFull, Unavailable
+from ingest.store.vitals import Volume
 
 LOOK_SECONDS = 1.0
 
@@ -24,6 +26,15 @@ class Room:
         self._least = least
         self._look_again = 0.0
         self._is_full = False
+
+    def volumes(self) -> list[Volume]:
+        """Return those that can be looked at."""
+        found = []
+        for path in self._volumes:
+            with suppress(OSError):
+                usage = shutil.disk_usage(path)
+                found.append(Volume(path=str(path), free=usage.free, size=usage.total))
+        return found
 
     def check(self) -> None:
         """Raise DiskFull if there is too little room on one of them."""

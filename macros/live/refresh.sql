@@ -79,6 +79,9 @@ group by account_id
 on conflict (account_id) do update set
     version = excluded.version,
     data_through = greatest(known.data_through, excluded.data_through);
+insert into live.refreshes as known (refresh, refreshed_at)
+values ('last', clock_timestamp())
+on conflict (refresh) do update set refreshed_at = excluded.refreshed_at;
 delete from raw.changes
 using claimed_changes
 where

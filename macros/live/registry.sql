@@ -101,7 +101,14 @@ create table if not exists live.checks (
     checked_at timestamptz not null,
     failing_since timestamptz
 );
+
+-- When a refresh last took something in: one row.
+create table if not exists live.refreshes (
+    refresh text primary key check (refresh = 'last'),
+    refreshed_at timestamptz not null
+);
 select access.serve('live.accounts');
+select access.serve('live.refreshes');
 select access.serve('live.figures');
 select access.serve('live.served');
 select access.serve('live.checks');
