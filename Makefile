@@ -14,7 +14,7 @@ export DO_NOT_TRACK := 1
 up: .venv/runtime
 	@exec $(BIN)/upshot up
 
-test: check $(NODE_MODULES) .venv/browser
+test: check $(NODE_MODULES) .venv/browser .venv/prometheus
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 soak: .venv/dev
@@ -82,4 +82,12 @@ $(NODE_MODULES): tests/browser/package.json tests/browser/package-lock.json | .v
 	test "$$(id -u)" = 0 && apt-get update && apt-get install --yes --no-install-recommends chromium || \
 	$(BIN)/playwright install chromium || \
 	{ echo "The tests need a browser: install Chromium, so that chromium is on the PATH."; exit 1; }
+	@touch $@
+
+# The machine's own Prometheus, else Debian's, unpacked beside the rest: that takes no root.
+.venv/prometheus: .venv/dev
+	@command -v prometheus && command -v promtool || \
+	{ if test "$$(id -u)" = 0; then apt-get update; fi; rm -rf .venv/debian && mkdir .venv/debian && \
+	cd .venv/debian && apt-get download prometheus && dpkg --extract prometheus_*.deb .; } || \
+	{ echo "The tests need Prometheus: install it, so that prometheus and promtool are on the PATH."; exit 1; }
 	@touch $@

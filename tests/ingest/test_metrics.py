@@ -98,6 +98,7 @@ def test_each_single_call_is_one_event(alone: Api) -> None:
     before = results(scrape(alone.url), "call")
     start = {"session_id": str(known.completed), "flow_id": str(known.flow_id)}
     rate = f"/sessions/{known.completed}/rate"
+    complete = f"/sessions/{known.completed}/complete"
     vote = {"session_id": str(known.completed), "was_helpful": True}
     mine = {"user_id": known.user_id}
     for method, path, body, status, result in (
@@ -108,7 +109,7 @@ def test_each_single_call_is_one_event(alone: Api) -> None:
         ("POST", "/steps/check-cable/feedback", vote, 201, "created"),
         ("POST", "/steps/check-cable/feedback", vote, 200, "created"),
         ("POST", "/sessions", {"flow_id": 1}, 422, "rejected"),
-        ("POST", f"/sessions/{known.completed}/complete", {"outcome": "escalated"}, 409, "rejected"),
+        ("POST", complete, {"outcome": "escalated"}, 409, "rejected"),
         ("DELETE", f"/users/{uuid4()}", None, 403, "rejected"),
     ):  # fmt: skip
         answer = alone(method, path, body, **mine)
@@ -167,7 +168,7 @@ def test_requests_are_timed_by_route_method_and_status(alone: Api) -> None:
     before = scrape(alone.url)
     for _ in range(3):
         alone("POST", f"/sessions/{uuid4()}/rate", {"rating": 5})
-    httpx.request("BREW", f"{alone.url}/no/{uuid4()}")
+    httpx.post(f"{alone.url}/no/{uuid4()}")
     samples = since(before, scrape(alone.url))
     name = "upshot_http_request_seconds_count"
     route = "/api/v1/sessions/{session_id}/rate"
