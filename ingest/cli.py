@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, cast
 from uuid import UUID
 
+import msgspec
 import typer
 
 from ingest.auth import ROLES, Identity, Role, issue_token
@@ -26,6 +27,7 @@ from ingest.loading import load_files
 from ingest.problems import Problem
 from ingest.refresh import build, watch
 from ingest.settings import Settings, SettingsError, read_settings
+from ingest.status import status_of
 from ingest.store.bi_users import BiUser, bi_users, make_bi_user, revoke_bi_user
 from ingest.store.migrate import migrate as apply_migrations
 from ingest.store.operations import known_accounts, libpq_variables
@@ -297,6 +299,29 @@ def demo(
             raise SettingsError("The demo's accounts are in this database already.")
         counts = make_demo(settings, url, Console(), sessions=sessions, seed=seed)
     typer.echo(f"{counts.created} events created; `upshot refresh` shows them in the figures.")
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Say how the database, the marts, the API and Dagster are doing.
+
+    Exits with 1 when something needs attention.
+    """
+    settings = read_settings()
+    # An embedded database is looked at as it is: asking starts none.
+    if settings.database_url is None and not (settings.embedded_data / "postmaster.pid").exists():
+        raise SettingsError("Nothing runs here: start it with `upshot up`.")
+    with database_url(settings) as url:
+        found = status_of(settings, url)
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        for each in found.findings:
+            typer.echo(f"{'ok' if each.is_well else '!!'}  {each.about:<11} {each.says}")
+    if not found.is_well:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,8 +1,7 @@
 select
     name,
-    model,
-    status <> 'pass' as is_failing,
-    failures,
+    coalesce(model, '') as model,
+    failing_since is not null as is_failing,
     failing_since,
     greatest(
         extract(epoch from now() - checked_at), 0

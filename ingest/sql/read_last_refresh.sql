@@ -1,4 +1,5 @@
-select greatest(
-    extract(epoch from now() - max(refreshed_at)), 0
-)::double precision as seconds
+select
+    greatest(
+        extract(epoch from now() - max(refreshed_at)), 0
+    )::double precision as seconds
 from live.refreshes

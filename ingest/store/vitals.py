@@ -23,7 +23,6 @@ class Check(Struct, frozen=True, kw_only=True):
     name: str
     model: str
     is_failing: bool
-    failures: int
     failing_since: datetime | None
     seconds_ago: float
 
@@ -88,4 +87,31 @@ def _checks(connection: psycopg.Connection[Any]) -> Sequence[Check]:
     with suppress(UndefinedTable, InvalidSchemaName):
         cursor = connection.cursor(row_factory=class_row(Check))
         return cursor.execute(SQL["read_checks"]).fetchall()
+    return ()
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    version: str
+    is_migrated: bool
+    models: Sequence[str]
+    """The live models that dbt has built."""
+
+
+def server(url: str) -> Server:
+    """Ask what the database is, whether it is migrated or not.
+
+    Raises:
+        SettingsError: it cannot be reached.
+    """
+    with connected(url, "none") as connection:
+        row = connection.execute(SQL["read_server"]).fetchone()
+    version, is_migrated = row or ("", False)
+    return Server(version=version, is_migrated=is_migrated, models=_models(url, is_migrated))
+
+
+def _models(url: str, is_migrated: bool) -> Sequence[str]:
+    if not is_migrated:
+        return ()
+    with connected(url) as connection, suppress(UndefinedTable, InvalidSchemaName):
+        return [name for (name,) in connection.execute(SQL["list_live_models"])]
     return ()

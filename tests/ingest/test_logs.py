@@ -29,7 +29,7 @@ def test_in_production_every_line_is_json_and_quotes_nobody(
     database_url: str, tmp_path: Path, base_settings: Settings
 ) -> None:
     """Faults of several kinds, whose exceptions hold the row or the query."""
-    settings = {"env": "production", "jwt_secret": SECRET, "slow_request_ms": 1}
+    settings: dict[str, Any] = {"env": "production", "jwt_secret": SECRET, "slow_request_ms": 1}
     (tmp_path / "jwt_secret").write_text(SECRET)
     with api_process(database_url, tmp_path, **settings) as process:
         api = process.api(with_changes(base_settings, jwt_secret=SECRET))
@@ -87,7 +87,7 @@ def test_an_exception_is_told_without_its_words_in_production(quotes: bool, is_t
     record = logging.LogRecord("upshot", logging.ERROR, __file__, 1, "request_failed", None, None)
     try:
         try:
-            {}[NAME]
+            dict[str, str]()[NAME]
         except KeyError as error:
             raise ValueError(COMMENT) from error
     except ValueError as error:

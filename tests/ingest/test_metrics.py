@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -100,7 +101,7 @@ def test_each_single_call_is_one_event(alone: Api) -> None:
     rate = f"/sessions/{known.completed}/rate"
     complete = f"/sessions/{known.completed}/complete"
     vote = {"session_id": str(known.completed), "was_helpful": True}
-    mine = {"user_id": known.user_id}
+    mine: dict[str, Any] = {"user_id": known.user_id}
     for method, path, body, status, result in (
         ("POST", rate, {"rating": 5}, 201, "created"),
         ("POST", rate, {"rating": 5}, 409, "duplicate"),
@@ -211,9 +212,20 @@ def test_a_refresh_and_the_checks_are_told_of(shared_live_api: Api) -> None:
             "insert into live.refreshes values ('last', now() - interval '90 seconds')"
             " on conflict (refresh) do update set refreshed_at = excluded.refreshed_at"
         )
+        connection.execute(
+            "insert into live.checks values"
+            " ('assert_metrics', null, 'fail', 3, now(), now()),"
+            " ('exact_metrics', 'facts', 'pass', 0, now() - interval '70 seconds', null)"
+        )
     api_url = shared_live_api.url
     time.sleep(5.1)  # what is kept is told for so long
-    assert 90 <= value(scrape(api_url), "upshot_last_refresh_seconds") < 120
+    samples = scrape(api_url)
+    with psycopg.connect(url) as connection:
+        connection.execute("delete from live.checks where name like '%_metrics'")
+    assert 90 <= value(samples, "upshot_last_refresh_seconds") < 150
+    assert 0 <= value(samples, "upshot_exactness_check_seconds") < 150
+    assert value(samples, "upshot_check_failing", check="assert_metrics", model="") == 1
+    assert value(samples, "upshot_check_failing", check="exact_metrics", model="facts") == 0
 
 
 def test_several_processes_tell_the_same(

@@ -123,14 +123,17 @@ def test_a_receiver_that_is_away_disturbs_nobody(
         assert process.api(base_settings).post_events(batch).status_code == 200
 
 
-def test_without_the_variables_nothing_of_it_is_imported() -> None:
+def test_without_the_variables_nothing_of_it_is_imported(tmp_path: Path) -> None:
     code = (
         "import sys; from ingest.app import create_app; create_app();"
-        "print([each for each in sys.modules if each.startswith(('opentelemetry.sdk', 'opentelemetry.exporter'))])"
+        "print([each for each in sys.modules"
+        " if each.startswith(('opentelemetry.sdk', 'opentelemetry.exporter'))])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY,
-        env={name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
+        env={
+            name: value for name, value in os.environ.items() if not name.startswith("OTEL_")
+        } | {"UPSHOT_HOME": str(tmp_path)},
     )  # fmt: skip
     assert done.stdout.strip() == "[]"
 

@@ -1,0 +1,2 @@
+select model from live.models
+order by model
