@@ -19,6 +19,7 @@ from conftest import REPOSITORY, Api, Serve, with_changes
 from events import event
 from prometheus_client.parser import text_string_to_metric_families
 
+from ingest.refresh import refresh
 from ingest.settings import Settings, SettingsError, read_settings
 
 RESULTS = ("created", "duplicate", "rejected", "retry")
@@ -208,21 +209,22 @@ def test_a_refresh_and_the_checks_are_told_of(shared_live_api: Api) -> None:
     """On the marts as dbt built them."""
     url = str(shared_live_api.settings.database_url)
     with psycopg.connect(url) as connection:
-        connection.execute(
-            "insert into live.refreshes values ('last', now() - interval '90 seconds')"
-            " on conflict (refresh) do update set refreshed_at = excluded.refreshed_at"
-        )
+        connection.execute("delete from live.refreshes")
         connection.execute(
             "insert into live.checks values"
             " ('assert_metrics', null, 'fail', 3, now(), now()),"
             " ('exact_metrics', 'facts', 'pass', 0, now() - interval '70 seconds', null)"
         )
+    rated = event("session.rated", session_id=uuid4(), rating=5)
+    assert shared_live_api.of(uuid4()).post_events([rated]).status_code == 200
+    refresh(shared_live_api.settings, url)
     api_url = shared_live_api.url
     time.sleep(5.1)  # what is kept is told for so long
     samples = scrape(api_url)
     with psycopg.connect(url) as connection:
         connection.execute("delete from live.checks where name like '%_metrics'")
-    assert 90 <= value(samples, "upshot_last_refresh_seconds") < 150
+    assert 0 <= value(samples, "upshot_last_refresh_seconds") < 90
+    assert value(samples, "upshot_changes") == 0
     assert 0 <= value(samples, "upshot_exactness_check_seconds") < 150
     assert value(samples, "upshot_check_failing", check="assert_metrics", model="") == 1
     assert value(samples, "upshot_check_failing", check="exact_metrics", model="facts") == 0

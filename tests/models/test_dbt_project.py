@@ -122,7 +122,7 @@ def test_every_statement_that_reads_marts_belongs_to_a_reader() -> None:
     assert reading == known | {
         *(READS_WHAT_IS_SERVED, "read_figures", "read_calendar"),
         # For operators.
-        *("read_last_refresh", "read_checks", "list_live_models"),
+        *("read_last_refresh", "read_checks", "read_failing_checks", "list_live_models"),
     }
 
 
