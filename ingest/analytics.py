@@ -7,10 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, Request, Response, get
-from litestar.config.compression import CompressionConfig
 from litestar.di import NamedDependency
-from litestar.middleware import DefineMiddleware
-from litestar.middleware.compression import CompressionMiddleware
 from litestar.params import FromPath, QueryParameter
 from msgspec import convert
 from msgspec.structs import asdict
@@ -18,6 +15,7 @@ from msgspec.structs import asdict
 from ingest.audit import PERSONAL, note_reading
 from ingest.auth import ADMINS, Identity, only
 from ingest.checks import warnings_of
+from ingest.direct_reads import DirectRead
 from ingest.figure_answers import answer
 from ingest.figures import Figures, Interval, difference, minutes_percentile
 from ingest.openapi import problems, unchanged
@@ -47,7 +45,6 @@ AskedTop = Annotated[
     int,
     QueryParameter(ge=1, le=MOST_TOP, description="How many flows, and how many engineers."),
 ]
-COMPRESSED = CompressionConfig(backend="gzip", minimum_size=1_000, gzip_compress_level=4)
 ApiRequest = Request[Identity, None, Any]
 
 
@@ -252,7 +249,7 @@ class FlowAnalytics(FlowFiguresOut, frozen=True):
 class AnalyticsController(Controller):
     path = "/analytics"
     tags = ("Analytics",)
-    middleware = (DefineMiddleware(CompressionMiddleware, config=COMPRESSED),)
+    middleware = (DirectRead,)
 
     @get(
         "/team",

@@ -35,7 +35,7 @@ def not_modified(etag: str) -> Response[None]:
     return Response(None, status_code=304, headers=etag_headers(etag))
 
 
-VARY = "Accept, Authorization, Cookie"
+VARY = "Accept, Accept-Encoding, Authorization, Cookie"
 
 
 async def tell_private(message: Message, scope: Scope) -> None:

@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 from psycopg.rows import class_row
 
+from ingest.encoded import Encoded
 from ingest.figures import Figures, Quotient
 from ingest.privacy import Viewer
 from ingest.problems import MartsNotBuilt
@@ -35,6 +36,7 @@ from ingest.store.corrections import (
 )
 from ingest.store.database import Connection, Database
 from ingest.store.kept import Kept, KeptPending
+from ingest.store.reading import ReadingConnection
 from ingest.store.statements import SQL
 
 T = TypeVar("T", bound=Struct)
@@ -252,8 +254,8 @@ class Found(Struct, Generic[F], frozen=True):
     """Those of the window before, if they were asked for."""
     name: Hashable | None
     """What tells them from all others, of other accounts, moments and questions; if anything."""
-    encoded: dict[str, tuple[Figures, bytes]] = msgspec.field(default_factory=dict)
-    """Kept with them by whoever makes answers of them: by kind, with what they were made by."""
+    encoded: dict[str, Encoded] = msgspec.field(default_factory=dict)
+    """Kept with them by whoever makes answers of them, by kind."""
 
 
 class Reads:
@@ -481,13 +483,13 @@ async def _previous(
     return rows[0] if rows else None
 
 
-async def read_moment(connection: Connection, account_id: UUID) -> Moment:
-    parameters = {
+async def read_moment(connection: ReadingConnection, account_id: UUID) -> Moment:
+    parameters: dict[str, UUID | int] = {
         "account_id": account_id,
         "most_changes": MOST_CHANGES,
         "few_changes": FEW_CHANGES,
     }
-    return await _row(connection, "read_moment", parameters, Moment)
+    return await connection.look_up("read_moment", parameters, Moment)
 
 
 async def summed_up(

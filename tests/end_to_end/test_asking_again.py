@@ -1,13 +1,17 @@
 """An answer has a tag, by which whoever has it hears whether it is still true."""
 
 import gzip
+import json
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from conftest import Api
+from litestar.types import Receive, Scope, Send
 
+from ingest.direct_reads import DirectRead
 from ingest.refresh import refresh
 
 FLOW = UUID("6f1c8a52-0d6e-4c0b-9a55-8f3f2a7f1d01")
@@ -115,3 +119,61 @@ def test_answers_are_compressed_for_who_takes_that(team: Api) -> None:
     assert "Accept-Encoding" in packed.headers["Vary"]
     assert int(packed.headers["Content-Length"]) < len(gzip.compress(plain.content)) + 200
     assert plain.json()["summary"] == packed.json()["summary"]
+
+
+def all_answers(api: Api) -> Iterator[httpx.Response]:
+    """Ask rightly and wrongly, and whatever is right twice."""
+    asked = ("", "period=7d", "period=30d&top=1", "from=2026-03-01&to=2026-03-31", "previous=true")
+    wrong = (
+        *("period=8d", "period=7d&from=2026-03-01", "from=2026-03-01", "top=0", "top=x"),
+        *("from=nonsense&to=2026-03-01", "previous=perhaps", "account_id=nonsense"),
+        *(f"account_id={uuid4()}", f"engineer_id={ENGINEER}", "engineer_id=%00", "period=" * 99),
+    )
+    for path, asker in QUESTIONS.items():
+        for query in (*asked, *wrong, *asked):
+            yield api("GET", f"{path}?{query}", **asker)
+        for coding in ("gzip", "br, gzip;q=0.5", "gzip;q=0", "identity"):
+            yield api("GET", path, headers={"Accept-Encoding": coding}, **asker)
+        tag = api("GET", path, **asker).headers["ETag"]
+        yield api("GET", path, headers={"If-None-Match": tag}, **asker)
+    yield api("GET", "/analytics/team", role="engineer")
+    yield api("GET", "/analytics/flows/nonsense")
+    yield api("GET", f"/analytics/flows/{uuid4()}")
+
+
+def said(answer: httpx.Response) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """What was answered, without what is new every time."""
+    body: dict[str, Any] = json.loads(answer.content or b"{}")
+    body.pop("instance", None)
+    # They name the moment.
+    body.pop("previous", None)
+    body.get("meta", {}).pop("as_of", None)
+    changing = {"date", "x-request-id", "content-length", "etag"}
+    headers = {name: each for name, each in answer.headers.items() if name not in changing}
+    return answer.status_code, headers, body
+
+
+def test_a_direct_read_answers_as_the_framework_does(
+    team: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    direct = [said(answer) for answer in all_answers(team)]
+
+    async def by_the_framework(
+        self: DirectRead, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        await self.app(scope, receive, send)
+
+    monkeypatch.setattr(DirectRead, "__call__", by_the_framework)
+    assert direct == [said(answer) for answer in all_answers(team)]
+    assert {status for status, _, _ in direct} == {200, 304, 403, 404, 422}
+
+
+def test_what_an_address_asks_for_is_its_askers_own(team: Api) -> None:
+    """The address is the same, who asks is not."""
+    sessions = [
+        team("GET", "/analytics/me", user_id=user_id).json()["summary"]["total_sessions"]
+        for user_id in (ENGINEER, ADMIN, ENGINEER)
+    ]
+    assert sessions == [1, 0, 1]
+    assert team("GET", "/analytics/team", role="team_admin").status_code == 200
+    assert team("GET", "/analytics/team", role="engineer").status_code == 403

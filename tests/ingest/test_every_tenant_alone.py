@@ -25,6 +25,8 @@ import psycopg
 import pytest
 from conftest import Api, Serve, with_changes
 from litestar.types import Receive, Scope, Send
+from msgspec import Struct
+from msgspec.structs import astuple
 from psycopg.pq import TransactionStatus
 from raw_http import Answer, Client, request
 from tenants import STEP, Tenant
@@ -32,6 +34,7 @@ from tenants import STEP, Tenant
 from ingest.auth import ROLES, TokenAuth
 from ingest.store.database import Database
 from ingest.store.reading import ReadingConnection
+from ingest.store.statements import SQL
 
 FEWEST_PROBES = 5_000
 INSTANCE = re.compile(rb'"instance":"[^"]*"')
@@ -328,6 +331,12 @@ def _anonymous(answer: Answer) -> tuple[dict[str, str], bytes]:
 # --- connections that are shared ------------------------------------------------------------------
 
 SEEN = "select account_id, current_setting('app.account_id', true) from raw.users"
+WAYS = ("a statement", "a snapshot", "a look-up")
+
+
+class Seen(Struct, frozen=True):
+    account_id: UUID
+    current_setting: str
 
 
 async def read_amid_cancelled(url: str, ours: Tenant, theirs: Tenant, rounds: int) -> None:
@@ -335,9 +344,12 @@ async def read_amid_cancelled(url: str, ours: Tenant, theirs: Tenant, rounds: in
     database, chance = Database(url, size=2), random.Random(0)
     await database.open(wait=True)
 
-    async def read(tenant: Tenant, *, in_snapshot: bool) -> list[tuple[Any, ...]]:
+    async def read(tenant: Tenant, way: str) -> list[tuple[Any, ...]]:
         async with database.reading(tenant.account_id) as connection:
-            if in_snapshot:
+            if way == "a look-up":
+                asked: dict[str, UUID | int] = {"account_id": tenant.account_id}
+                return [astuple(await connection.look_up("seen", asked, Seen))]
+            if way == "a snapshot":
                 async with database.snapshot(connection):
                     return await (await connection.execute(SEEN)).fetchall()
             return await (await connection.execute(SEEN)).fetchall()
@@ -345,14 +357,11 @@ async def read_amid_cancelled(url: str, ours: Tenant, theirs: Tenant, rounds: in
     try:
         cancelled = 0
         for _ in range(rounds):
-            doomed = [
-                asyncio.create_task(read(theirs, in_snapshot=chance.random() < 0.5))
-                for _ in range(2)
-            ]
+            doomed = [asyncio.create_task(read(theirs, chance.choice(WAYS))) for _ in range(2)]
             await asyncio.sleep(chance.random() * 0.004)
             for task in doomed:
                 task.cancel()
-            seen = await read(ours, in_snapshot=chance.random() < 0.5)
+            seen = await read(ours, chance.choice(WAYS))
             assert seen == [(ours.account_id, str(ours.account_id))]
             await asyncio.wait(doomed)
             cancelled += sum(task.cancelled() for task in doomed)
@@ -365,15 +374,46 @@ async def read_amid_cancelled(url: str, ours: Tenant, theirs: Tenant, rounds: in
 
 
 def test_a_cancelled_reading_leaves_nothing_on_its_connection(
-    shared_live_api: Api, pair: Pair
+    shared_live_api: Api, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(SQL, "seen", SEEN.encode())
     url = str(shared_live_api.settings.database_url)
     asyncio.run(read_amid_cancelled(url, *pair, rounds=300))
+
+
+def test_a_look_up_that_a_rollback_forgot_is_prepared_again(
+    shared_live_api: Api, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SQL, "seen", SEEN.encode())
+    ours = pair[0].account_id
+
+    async def look_up_again() -> list[Seen]:
+        database = Database(str(shared_live_api.settings.database_url), size=1)
+        await database.open(wait=True)
+        try:
+            async with database.reading(ours) as connection:
+                found = [await connection.look_up("seen", {"account_id": ours}, Seen)]
+                # As if whoever prepared it had been cancelled before they could note it down.
+                connection._looked_up.clear()
+                found.append(await connection.look_up("seen", {"account_id": ours}, Seen))
+                with suppress(psycopg.errors.UndefinedTable):
+                    async with database.snapshot(connection):
+                        await connection.execute("select from nothing")
+                found.append(await connection.look_up("seen", {"account_id": ours}, Seen))
+                async with database.snapshot(connection):
+                    found.append(await connection.look_up("seen", {"account_id": ours}, Seen))
+            return found
+        finally:
+            await database.close()
+
+    assert asyncio.run(look_up_again()) == [Seen(ours, str(ours))] * 4
 
 
 def test_a_setting_of_the_session_would_be_found(
     shared_live_api: Api, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(SQL, "seen", SEEN.encode())
+
     def name_account(self: ReadingConnection, pipeline: Any) -> None:
         named = f"select set_config('app.account_id', '{self.account_id}', false)"
         pipeline.pgconn.send_query_params(named.encode(), None)
