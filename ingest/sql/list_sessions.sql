@@ -44,6 +44,28 @@ with found as not materialized (
                 (%(day_to)s::date + 1)::timestamp at time zone %(time_zone)s
             ) + interval '24 hours'
         end
+        -- For the indexes: every rating is in one of two.
+        and (
+            not %(by_rating)s
+            or (
+                ratings.comment is not null
+                and ratings.occurred_at >= (
+                    %(day_from)s::date::timestamp at time zone %(time_zone)s
+                ) - interval '24 hours'
+                and ratings.occurred_at < (
+                    (%(day_to)s::date + 1)::timestamp at time zone %(time_zone)s
+                ) + interval '24 hours'
+            )
+            or (
+                ratings.comment is null
+                and ratings.occurred_at >= (
+                    %(day_from)s::date::timestamp at time zone %(time_zone)s
+                ) - interval '24 hours'
+                and ratings.occurred_at < (
+                    (%(day_to)s::date + 1)::timestamp at time zone %(time_zone)s
+                ) + interval '24 hours'
+            )
+        )
         -- The definition of a session's day, and of that of its rating.
         and (
             (

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Literal, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from ingest.paging import Position
 from ingest.privacy import Viewer
 from ingest.store.calendar import Calendar, read_calendar
-from ingest.store.database import Database
+from ingest.store.database import Connection, Database
 from ingest.store.statements import SQL
 
 
@@ -92,14 +92,26 @@ async def list_sessions(
                 "day_to": position.day_to,
                 "before": position.at,
                 "before_id": position.id,
-                "most": most,
-                "is_counted": is_counted,
             }
         )
-        # Counting reads all there is, and the few of a person or a flow are found by another index
-        # than the newest of all.
-        if is_counted or filters.user_id or filters.flow_id:
+        # The few of a person, a flow or some days of ratings are found by other indexes than the
+        # newest of all.
+        is_of_few = bool(filters.user_id or filters.flow_id or filters.by_rating)
+        if is_of_few:
             await connection.execute(SQL["plan_for_everything"])
-        cursor = await connection.execute(SQL["list_sessions"], parameters)
-        row = await cursor.fetchone()
-    return calendar, msgspec.json.decode(cast("tuple[str]", row)[0], type=SessionList)
+        page = parameters | {"most": most, "is_counted": False}
+        found = await _listed(connection, page)
+        if is_counted:
+            # Apart, as it reads all there is and the page does not.
+            await connection.execute(SQL["plan_for_everything"])
+            if filters.ratings is not None and not is_of_few:
+                await connection.execute(SQL["plan_for_joins"])
+            counted = await _listed(connection, parameters | {"most": 0, "is_counted": True})
+            found = replace(found, total=counted.total)
+    return calendar, found
+
+
+async def _listed(connection: Connection, parameters: dict[str, Any]) -> SessionList:
+    cursor = await connection.execute(SQL["list_sessions"], parameters)
+    row = await cursor.fetchone()
+    return msgspec.json.decode(cast("tuple[str]", row)[0], type=SessionList)
