@@ -119,12 +119,34 @@ commit
 
 
 {#
+    What stands in the macros that a model calls, and in those that they call.
+    One that cannot be found counts as a clock.
+#}
+{% macro code_of_macros(node) -%}
+    {%- set called = node.depends_on.macros | list -%}
+    {%- set codes = [] -%}
+    {%- for macro_id in called -%}
+        {%- set package, name = macro_id.split('.')[1:] -%}
+        {#- An adapter's stand among dbt's own. -#}
+        {%- set namespace = context.get(package) or context['dbt'] -%}
+        {%- set found = namespace.get(name) -%}
+        {%- do codes.append(found.macro.macro_sql if found else 'now()') -%}
+        {%- for inner_id in (found.macro.depends_on.macros if found else [])
+            if inner_id not in called -%}
+            {%- do called.append(inner_id) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return('\n' ~ codes | join('\n')) }}
+{%- endmacro %}
+
+
+{#
     For how long the rows of an account stay as they are while nothing is
     written in it, so that an answer may be kept: until its day ends ('day'),
     until the minute does ('minute'), or not at all (null). Views and live
-    models stay unless their SQL looks at the clock; one that does so only to
-    know the account's day, or the minute, says `meta: {clock: day}` or
-    `minute`. A table is made anew by a run, which nothing in the account tells.
+    models stay unless their SQL, or a macro in it, looks at the clock; one that
+    does so only to know the account's day, or the minute, says
+    `meta: {clock: day}` or `minute`. A table is made anew by a run, which nothing in the account tells.
 #}
 {% macro stays_for(node) -%}
     {%- set upstream = [node] -%}
@@ -134,7 +156,7 @@ commit
             '\\b(now|clock_timestamp|statement_timestamp|transaction_timestamp'
             '|timeofday|random|gen_random_uuid)\\s*\\('
             '|\\b(current_(date|time|timestamp)|local(time|timestamp))\\b',
-            each.raw_code | lower
+            (each.raw_code ~ code_of_macros(each)) | lower
         ) is not none -%}
         {%- if each.config.materialized not in ['live', 'view'] -%}
             {%- do clocks.append('none') -%}

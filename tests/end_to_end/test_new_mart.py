@@ -358,16 +358,28 @@ def test_a_changed_view_answers_anew_though_nothing_was_written(
 
 
 def test_an_answer_that_moves_with_the_clock_is_not_kept(warehouse: Warehouse, api: Api) -> None:
+    """However deep in macros the clock hides."""
+    (warehouse.project / "macros" / "this_moment.sql").write_text(
+        "{% macro moment() %}now(){% endmacro %}\n"
+        "{% macro this_moment() %}{{ moment() }}{% endmacro %}\n"
+    )
     columns = {name: COLUMNS[name] for name in ("account_id", "last_at")}
-    sql = "select account_id, now() as last_at from {{ ref('data_freshness') }}"
     key = [{"unique_combination": {"arguments": {"columns": ["account_id"]}}}]
-    write(warehouse.project, "ticking", sql, columns, data_tests=key)
-    warehouse.dbt("run", "--select", "ticking")
-    assert is_served(api, "ticking")
-    answers = [get(api, "ticking") for _ in range(2)]
-    assert "etag" not in answers[0].headers
-    first, second = (answer.json()["data"][0]["last_at"] for answer in answers)
-    assert first < second
+    clocks = {
+        "ticking": "now()",
+        "ticking_in_a_macro": "{{ this_moment() }}",
+        "ticking_in_dbt": "{{ dbt.current_timestamp() }}",
+    }
+    for name, clock in clocks.items():
+        sql = f"select account_id, {clock} as last_at from {{{{ ref('data_freshness') }}}}"
+        write(warehouse.project, name, sql, columns, data_tests=key)
+    warehouse.dbt("run", "--select", *clocks)
+    for name in clocks:
+        assert is_served(api, name)
+        answers = [get(api, name) for _ in range(2)]
+        assert "etag" not in answers[0].headers
+        first, second = (answer.json()["data"][0]["last_at"] for answer in answers)
+        assert first < second
 
 
 def test_the_manifest_says_what_the_database_has(warehouse: Warehouse) -> None:
