@@ -25,9 +25,7 @@ soak: .venv/dev
 	UPSHOT_SOAK_SECONDS=3600 UPSHOT_SOAK_KILLS=300 $(BIN)/pytest -s tests/soak
 
 bench: .venv/dev .venv/browser
-	$(BIN)/python tests/bench/bench_reads.py
-	$(BIN)/python tests/bench/bench_answers.py
-	PYTHONPATH=tests $(BIN)/python tests/bench/bench_first_view.py
+	PYTHONPATH=tests $(BIN)/python tests/bench/bench_marts.py
 	$(BIN)/python tests/bench/bench_ingest.py
 
 check: .venv/dev

@@ -8,27 +8,29 @@ stands the page that signs in, which has no figures: what browser, network and s
 
 import os
 import statistics
+import time
 from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from apis import serve
 from browser.conftest import FLAGS, installed_browser
-from dbt_runs import Dbt
-from history import LARGEST, fill
+from built import Built, built, sizes
+from history import LARGEST
 from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 from rich.table import Table
-from scratch_server import scratch_server
 
 from ingest.auth import Identity, issue_token
 from ingest.settings import read_settings
 
-SIZES = [int(size) for size in os.environ.get("UPSHOT_BENCH_SESSIONS", "1000000").split(",")]
+SIZES = sizes("1000000")
 VIEWS = int(os.environ.get("UPSHOT_BENCH_VIEWS", "15"))
 PAGES = {"team 30d": "/?period=30d", "team 90d": "/?period=90d", "signing in": "/sign-in"}
 CHARTS = 3
 """On the team's page."""
+MOST_SECONDS = 60
+"""For a page."""
 
 
 class View(NamedTuple):
@@ -42,26 +44,26 @@ class View(NamedTuple):
 
 def main() -> None:
     console = Console()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=installed_browser(), args=[*FLAGS])
-        for sessions in SIZES:
-            measure(browser, sessions, console)
-        browser.close()
+    for sessions in SIZES:
+        with built(sessions, console) as history:
+            measure(history, console)
 
 
-def measure(browser: Browser, sessions: int, console: Console) -> None:
-    with scratch_server(console) as (url, folder):
-        fill(url, sessions, console)
-        Dbt(url, folder).rebuild()
-        with serve("create_app", url=url, home=str(folder)) as (port, _):
-            settings = read_settings({"UPSHOT_HOME": str(folder)})
-            who = Identity(user_id=uuid4(), account_id=LARGEST.account_id, role="team_admin")
-            token = issue_token(settings, who, timedelta(hours=1))
-            views = {
-                name: [view(browser, f"http://127.0.0.1:{port}", path, token) for _ in range(VIEWS)]
-                for name, path in PAGES.items()
-            }
-    show(views, sessions, console)
+def measure(history: Built, console: Console) -> None:
+    home = str(history.folder / "home")
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=installed_browser(), args=[*FLAGS]) as browser,
+        serve("create_app", url=history.url, home=home) as (port, _),
+    ):
+        settings = read_settings({"UPSHOT_HOME": home})
+        who = Identity(user_id=uuid4(), account_id=LARGEST.account_id, role="team_admin")
+        token = issue_token(settings, who, timedelta(hours=1))
+        views = {
+            name: [view(browser, f"http://127.0.0.1:{port}", path, token) for _ in range(VIEWS)]
+            for name, path in PAGES.items()
+        }
+    show(views, history.sessions, console)
 
 
 def view(browser: Browser, url: str, path: str, token: str) -> View:
@@ -78,7 +80,9 @@ def view(browser: Browser, url: str, path: str, token: str) -> View:
         # The cookie is there as it is for whoever has signed in; the browser has nothing else.
         context.add_cookies([{"name": "upshot_token", "value": token, "url": f"{url}/api/v1"}])
         page.goto(url + path)
+        until = time.monotonic() + MOST_SECONDS
         while len(marks(page, "chart")) < CHARTS:
+            assert time.monotonic() < until, f"{path} has not all of its charts"
             page.wait_for_timeout(20)
         [figures, *_] = marks(page, "figures")
         return View(figures, marks(page, "chart")[CHARTS - 1], int(sum(lengths)), len(lengths))

@@ -10,7 +10,6 @@ A live read is checked against raw before it is timed: what is measured is an ex
 """
 
 import asyncio
-import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,15 +19,15 @@ from typing import Any
 
 import psycopg
 import uvloop
+from built import Built, built, say, sizes, yes
 from dbt_runs import Dbt
-from history import ACCOUNTS, LARGEST, WITH_STEPS, change, fill, pick
+from history import LARGEST, change, pick
 from rich.console import Console
 from rich.table import Table
-from scratch_server import scratch_server
 from team_reads import DAYS, TeamReads
 from traffic import CHANGES_PER_SECOND, PAUSE_SECONDS, WRITERS, Done, traffic
 
-SIZES = [int(size) for size in os.environ.get("UPSHOT_BENCH_SESSIONS", "100000,1000000").split(",")]
+SIZES = sizes("100000,1000000")
 ROUNDS = 5
 CHANGED = 1_000
 PENDING = (0, 1, 20, 100, 1_000, 10_000)
@@ -85,32 +84,27 @@ def p99(seconds: Seconds) -> float:
 
 def main() -> None:
     console = Console()
-    if min(SIZES) * LARGEST.percent < 100 * PENDING[-1]:
-        raise SystemExit(f"The largest account needs {PENDING[-1]:,} sessions: 100,000 in all do.")
+    check_sizes()
     results = []
     for sessions in SIZES:
-        with scratch_server(console) as (url, folder):
-            results.append(measure(sessions, url, folder, console))
+        with built(sessions, console) as history:
+            results.append(measure(history, console))
+            uvloop.run(measure_raw_with_index(results[-1], history.url))
         show(results[-1], console)
     show_growth(results, console)
     show_aims(results, console)
 
 
-def measure(sessions: int, url: str, folder: Path, console: Console) -> Results:
-    console.rule(f"{sessions:,} sessions")
-    results = Results(sessions)
+def check_sizes() -> None:
+    """Stop where there would be too few sessions to change."""
+    if min(SIZES) * LARGEST.percent < 100 * PENDING[-1]:
+        raise SystemExit(f"The largest account needs {PENDING[-1]:,} sessions: 100,000 in all do.")
 
-    started = time.perf_counter()
-    fill(url, sessions, console)
-    say(
-        console,
-        f"{len(ACCOUNTS)} accounts, {LARGEST.percent} % of the sessions in the largest, "
-        f"visits and a vote for {WITH_STEPS:.0%} of them; "
-        f"filled in {time.perf_counter() - started:.0f} s",
-    )
-    dbt = Dbt(url, folder)
-    results.rebuild = dbt.rebuild()
-    say(console, f"rebuilt in {results.rebuild:.1f} s")
+
+def measure(history: Built, console: Console) -> Results:
+    """Measure all but what needs indexes that are not there: nothing is pending afterwards."""
+    url, dbt = history.url, history.dbt
+    results = Results(history.sessions, history.rebuild)
     with psycopg.connect(url, autocommit=True) as connection:
         measure_refreshes(results, dbt, connection)
         say(console, "refreshed")
@@ -119,15 +113,10 @@ def measure(sessions: int, url: str, folder: Path, console: Console) -> Results:
         # Nothing is pending when the traffic starts.
         name = f"{PENDING[-1]:,} of the largest account"
         results.refreshes[name] = [dbt.refresh()]
-        uvloop.run(measure_under_traffic(results, url, folder))
+        uvloop.run(measure_under_traffic(results, url, history.folder))
     # What comes after the traffic, with all of it taken in.
     dbt.refresh()
-    uvloop.run(measure_raw_with_index(results, url))
     return results
-
-
-def say(console: Console, line: str) -> None:
-    console.print(f"{time.strftime('%H:%M:%S')} {line}")
 
 
 def measure_refreshes(results: Results, dbt: Dbt, connection: psycopg.Connection[Any]) -> None:
@@ -333,10 +322,6 @@ def show_aims(all_results: Sequence[Results], console: Console) -> None:
         "live / raw, at its worst of all sizes", f"{worst:.3f}", "≤ 1", yes(met=worst <= 1)
     )
     console.print(table)
-
-
-def yes(*, met: bool) -> str:
-    return "yes" if met else "no"
 
 
 if __name__ == "__main__":

@@ -1,3 +1,3 @@
-insert into public.ready_http_answers (account_id, name, body)
-values (%(account_id)s, %(name)s, %(body)s)
-on conflict (account_id, name) do update set body = excluded.body
+insert into public.ready_http_answers (account_id, number, body)
+values (%(account_id)s, %(number)s, %(body)s)
+on conflict (account_id, number) do update set body = excluded.body

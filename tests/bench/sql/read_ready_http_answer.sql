@@ -1,3 +1,3 @@
 select body
 from public.ready_http_answers
-where account_id = %(account_id)s and name = %(name)s
+where account_id = %(account_id)s and number = %(number)s
