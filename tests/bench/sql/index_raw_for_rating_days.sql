@@ -1,1 +1,2 @@
-create index if not exists ratings_by_day on raw.session_ratings (account_id, occurred_at)
+create index if not exists ratings_by_day
+on raw.session_ratings (account_id, occurred_at)

@@ -10,25 +10,35 @@ select
                     'completed_sessions', count(completed_at),
                     'completion_rate',
                     coalesce(
-                        round(count(completed_at) / nullif(count(*), 0)::numeric, 3), 0
+                        round(
+                            count(completed_at) / nullif(count(*), 0)::numeric,
+                            3
+                        ),
+                        0
                     ),
                     'avg_duration_minutes',
                     coalesce(
                         round(
                             avg(
                                 extract(
-                                    epoch from greatest(completed_at - started_at, interval '0')
+                                    epoch from greatest(
+                                        completed_at - started_at, interval '0'
+                                    )
                                 )
-                            ) / 60,
+                            ) filter (where completed_at is not null) / 60,
                             1
                         ),
                         0
                     ),
                     'outcome_breakdown', json_build_object(
-                        'resolved', count(*) filter (where outcome = 'resolved'),
-                        'escalated', count(*) filter (where outcome = 'escalated'),
-                        'workaround', count(*) filter (where outcome = 'workaround'),
-                        'unresolved', count(*) filter (where outcome = 'unresolved')
+                        'resolved',
+                        count(*) filter (where outcome = 'resolved'),
+                        'escalated',
+                        count(*) filter (where outcome = 'escalated'),
+                        'workaround',
+                        count(*) filter (where outcome = 'workaround'),
+                        'unresolved',
+                        count(*) filter (where outcome = 'unresolved')
                     )
                 )
             from raw.sessions
@@ -54,10 +64,14 @@ select
                 select
                     calendar.day::date as day,
                     count(sessions.session_id) as sessions,
-                    count(*) filter (where sessions.outcome = 'resolved') as resolved,
-                    count(*) filter (where sessions.outcome = 'escalated') as escalated,
-                    count(*) filter (where sessions.outcome = 'workaround') as workaround,
-                    count(*) filter (where sessions.outcome = 'unresolved') as unresolved
+                    count(*) filter (where sessions.outcome = 'resolved')
+                        as resolved,
+                    count(*) filter (where sessions.outcome = 'escalated')
+                        as escalated,
+                    count(*) filter (where sessions.outcome = 'workaround')
+                        as workaround,
+                    count(*) filter (where sessions.outcome = 'unresolved')
+                        as unresolved
                 from
                     generate_series(
                         %(day_from)s::date::timestamp,
@@ -67,7 +81,9 @@ select
                 left join raw.sessions
                     on
                         sessions.account_id = %(account_id)s
-                        and (sessions.started_at at time zone %(time_zone)s)::date
+                        and (
+                            sessions.started_at at time zone %(time_zone)s
+                        )::date
                         = calendar.day::date
                 group by calendar.day
             ) as days
@@ -82,24 +98,31 @@ select
                             'sessions', top.sessions,
                             'completion_rate',
                             round(top.completed::numeric / top.sessions, 3),
-                            'avg_duration_minutes', coalesce(round(top.minutes, 1), 0),
+                            'avg_duration_minutes',
+                            coalesce(round(top.minutes, 1), 0),
                             'avg_csat', (
                                 select round(avg(ratings.rating), 1)
                                 from raw.session_ratings as ratings
                                 inner join raw.sessions as rated
                                     on
                                         ratings.account_id = rated.account_id
-                                        and ratings.session_id = rated.session_id
+                                        and ratings.session_id
+                                        = rated.session_id
                                 where
                                     rated.account_id = %(account_id)s
                                     and rated.flow_id = top.flow_id
                                     and rated.completed_at is not null
-                                    and (ratings.occurred_at at time zone %(time_zone)s)::date
+                                    and (
+                                        ratings.occurred_at
+                                        at time zone %(time_zone)s
+                                    )::date
                                     between %(day_from)s and %(day_to)s
                             )
                         )
                         order by
-                            top.sessions desc, top.name collate "C" asc, top.flow_id asc
+                            top.sessions desc,
+                            top.name collate "C" asc,
+                            top.flow_id asc
                     ),
                     '[]'
                 )
@@ -112,10 +135,12 @@ select
                     avg(
                         extract(
                             epoch from greatest(
-                                sessions.completed_at - sessions.started_at, interval '0'
+                                sessions.completed_at - sessions.started_at,
+                                interval '0'
                             )
                         )
-                    ) / 60 as minutes
+                    ) filter (where sessions.completed_at is not null) / 60
+                        as minutes
                 from raw.sessions
                 left join raw.flows
                     on
@@ -143,10 +168,13 @@ select
                             'sessions', top.sessions,
                             'completion_rate',
                             round(top.completed::numeric / top.sessions, 3),
-                            'avg_duration_minutes', coalesce(round(top.minutes, 1), 0)
+                            'avg_duration_minutes',
+                            coalesce(round(top.minutes, 1), 0)
                         )
                         order by
-                            top.sessions desc, top.name collate "C" asc, top.user_id asc
+                            top.sessions desc,
+                            top.name collate "C" asc,
+                            top.user_id asc
                     ),
                     '[]'
                 )
@@ -159,10 +187,12 @@ select
                     avg(
                         extract(
                             epoch from greatest(
-                                sessions.completed_at - sessions.started_at, interval '0'
+                                sessions.completed_at - sessions.started_at,
+                                interval '0'
                             )
                         )
-                    ) / 60 as minutes
+                    ) filter (where sessions.completed_at is not null) / 60
+                        as minutes
                 from raw.sessions
                 left join raw.users
                     on
