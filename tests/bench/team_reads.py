@@ -119,7 +119,8 @@ class TeamReads:
     async def keep_ready_answer(self) -> int:
         """Keep today's answer as a row, for `ready` to read; return its length."""
         body = msgspec.json.encode(msgspec.json.decode(await self.raw())).decode()
-        await self._analyst.execute(SQL["create_ready_answers"])
+        # Several statements are none that could be prepared.
+        await self._analyst.execute(SQL["create_ready_answers"], prepare=False)
         await self._analyst.execute(SQL["show_ready_answers"])
         await self._analyst.execute(SQL["keep_ready_answer"], self._asked | {"body": body})
         return len(body)
