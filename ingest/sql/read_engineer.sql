@@ -1,39 +1,6 @@
 -- The figures of one engineer in a window as the last refresh stored them:
--- days, flows, and the engineer as a row among engineers. Or from raw: see
--- read_account.sql.
-with recomputed as materialized (
-    select
-        day,
-        rating_day,
-        flow_id,
-        user_id,
-        sessions,
-        completed,
-        duration_microseconds,
-        resolved,
-        escalated,
-        workaround,
-        unresolved,
-        ratings,
-        rating_points,
-        rating_1,
-        rating_2,
-        rating_3,
-        rating_4,
-        rating_5,
-        duration_bucket
-    from live.facts__recomputed
-    where
-        account_id = %(account_id)s
-        and user_id = %(user_id)s
-        and %(from_raw)s
-        and (
-            day between %(day_from)s and %(day_to)s
-            or rating_day between %(day_from)s and %(day_to)s
-        )
-),
-
-sessions as materialized (
+-- days, flows, and the engineer as a row among engineers.
+with sessions as materialized (
     select
         day,
         flow_id,
@@ -50,21 +17,6 @@ sessions as materialized (
         account_id = %(account_id)s
         and user_id = %(user_id)s
         and day between %(day_from)s and %(day_to)s
-        and not %(from_raw)s
-    union all
-    select
-        day,
-        flow_id,
-        sessions,
-        completed,
-        duration_microseconds,
-        resolved,
-        escalated,
-        workaround,
-        unresolved,
-        ratings as rated
-    from recomputed
-    where day between %(day_from)s and %(day_to)s
 ),
 
 ratings as materialized (
@@ -83,20 +35,6 @@ ratings as materialized (
         account_id = %(account_id)s
         and user_id = %(user_id)s
         and day between %(day_from)s and %(day_to)s
-        and not %(from_raw)s
-    union all
-    select
-        rating_day as day,
-        flow_id,
-        ratings,
-        rating_points,
-        rating_1,
-        rating_2,
-        rating_3,
-        rating_4,
-        rating_5
-    from recomputed
-    where rating_day between %(day_from)s and %(day_to)s
 ),
 
 days as (
@@ -162,29 +100,15 @@ days as (
 -- Nobody has so many sessions that they have to be counted beforehand.
 durations as (
     select
-        parts.duration_bucket,
-        sum(parts.completed)::bigint as completed
-    from (
-        select
-            duration_bucket,
-            completed
-        from live.facts__stored
-        where
-            account_id = %(account_id)s
-            and user_id = %(user_id)s
-            and day between %(day_from)s and %(day_to)s
-            and duration_bucket is not null
-            and not %(from_raw)s
-        union all
-        select
-            duration_bucket,
-            completed
-        from recomputed
-        where
-            day between %(day_from)s and %(day_to)s
-            and duration_bucket is not null
-    ) as parts
-    group by parts.duration_bucket
+        duration_bucket,
+        sum(completed)::bigint as completed
+    from live.facts__stored
+    where
+        account_id = %(account_id)s
+        and user_id = %(user_id)s
+        and day between %(day_from)s and %(day_to)s
+        and duration_bucket is not null
+    group by duration_bucket
 ),
 
 flows as (

@@ -44,9 +44,9 @@ F = TypeVar("F")
 
 MOST_CHANGES = 20_000
 """Beyond so many changes of an account all of it is computed from raw."""
-FEW_CHANGES = 500
+FEW_CHANGES = 200
 """So many are corrected for however small the account is."""
-SESSIONS_PER_CHANGE = 8
+SESSIONS_PER_CHANGE = 10
 """How many sessions are computed from raw in the time that it takes to correct for one."""
 SPANS = (256, 64, 16, 4, 1)
 """How many days a rollup may span; see macros/rollup.sql."""
@@ -389,10 +389,11 @@ class Reads:
         )
         is_too_much = moment.is_too_much_for(pending)
         scope = {"account_id": asked.account_id, "user_id": asked.user_id}
+        statement = "read_account_from_raw" if is_too_much else asked.statement
         totals = Totals.of(
             await _figures(
                 connection,
-                asked.statement,
+                statement,
                 scope,
                 asked.days(moment),
                 AccountFigures,

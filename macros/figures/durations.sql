@@ -22,8 +22,17 @@
 {%- endmacro %}
 
 
+{# All but 6: a number has as many bits as there are powers of two up to it. #}
 {% macro bits_dropped(number) -%}
-    greatest(length(ltrim({{ number }}::bit(63)::text, '0')) - 6, 0)
+    {%- set powers = [] -%}
+    {%- for exponent in range(63) -%}
+        {%- do powers.append(2 ** exponent) -%}
+    {%- endfor -%}
+    greatest(
+        width_bucket({{ number }}, '{{ '{' ~ powers | join(',') ~ '}' }}'::bigint[])
+        - 6,
+        0
+    )
 {%- endmacro %}
 
 

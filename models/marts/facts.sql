@@ -13,7 +13,7 @@ with sessions as (
 ),
 
 ratings as (
-    select * from {{ ref('stg_raw__session_ratings') }}
+    select * from {{ ref('stg_raw__given_ratings') }}
 ),
 
 accounts as (
@@ -62,23 +62,53 @@ measured as (
         case when ratings.rating = 2 then 1 else 0 end as rating_2,
         case when ratings.rating = 3 then 1 else 0 end as rating_3,
         case when ratings.rating = 4 then 1 else 0 end as rating_4,
-        case when ratings.rating = 5 then 1 else 0 end as rating_5
+        case when ratings.rating = 5 then 1 else 0 end as rating_5,
+
+        ---------- when that was, for who looks by an index of raw
+        sessions.started_at,
+        ratings.occurred_at as rated_at
     from sessions
+    -- A rating waits for its session to be over, as in
+    -- stg_raw__session_ratings. That one looks for the session once more.
     left join ratings
         on
             sessions.account_id = ratings.account_id
             and sessions.session_id = ratings.session_id
+            and sessions.completed_at is not null
     left join accounts
         on sessions.account_id = accounts.account_id
 ),
 
 bucketed as (
     select
-        *,
+        account_id,
+        session_id,
+        flow_id,
+        user_id,
+        day,
+        started_time,
+        sessions,
+        completed,
+        duration_microseconds,
+        resolved,
+        escalated,
+        workaround,
+        unresolved,
+        rating_day,
+        rating_time,
+        ratings,
+        rating_points,
+        rating_1,
+        rating_2,
+        rating_3,
+        rating_4,
+        rating_5,
         case
             when completed = 1
                 then {{ duration_bucket('duration_microseconds') }}
-        end as duration_bucket
+        end as duration_bucket,
+        started_at,
+        rated_at
     from measured
 )
 

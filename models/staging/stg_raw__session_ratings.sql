@@ -1,40 +1,31 @@
-with source as (
-    -- Without the comment: it is personal data, and no figure needs it. Who
-    -- sees this may not see that.
-    select
-        account_id,
-        session_id,
-        rating,
-        event_id,
-        occurred_at,
-        received_at
-    from {{ source('raw', 'session_ratings') }}
+with given_ratings as (
+    select * from {{ ref('stg_raw__given_ratings') }}
 ),
 
 started_sessions as (
     select * from {{ ref('stg_raw__sessions') }}
 ),
 
-renamed as (
+ratings_of_ended_sessions as (
     select
         ---------- ids
-        source.account_id,
-        source.session_id,
-        source.event_id,
+        given_ratings.account_id,
+        given_ratings.session_id,
+        given_ratings.event_id,
 
         ---------- numbers
-        source.rating::integer as rating,
+        given_ratings.rating,
 
         ---------- timestamps
-        source.occurred_at,
-        source.received_at
-    from source
+        given_ratings.occurred_at,
+        given_ratings.received_at
+    from given_ratings
     -- A rating that came first waits until its session is over.
     inner join started_sessions
         on
-            source.account_id = started_sessions.account_id
-            and source.session_id = started_sessions.session_id
+            given_ratings.account_id = started_sessions.account_id
+            and given_ratings.session_id = started_sessions.session_id
             and started_sessions.completed_at is not null
 )
 
-select * from renamed
+select * from ratings_of_ended_sessions
