@@ -5,7 +5,8 @@
 -- An index has instants, not days, and a day is dear to compute: what starts or
 -- was rated more than a day from the window by UTC is in it nowhere.
 --
--- Materialized: no condition gets below grouping sets.
+-- Materialized: no condition gets below grouping sets, and a day that is also a
+-- condition would be computed once for each of its bounds.
 with started_sessions as materialized (
     select
         day,
@@ -26,7 +27,6 @@ with started_sessions as materialized (
         and (%(user_id)s::uuid is null or user_id = %(user_id)s)
         and started_at >= (%(day_from)s::date - 1)::timestamptz
         and started_at < (%(day_to)s::date + 2)::timestamptz
-        and day between %(day_from)s and %(day_to)s
 ),
 
 started as (
@@ -47,6 +47,7 @@ started as (
         sum(unresolved)::bigint as unresolved,
         sum(ratings)::bigint as rated
     from started_sessions
+    where day between %(day_from)s and %(day_to)s
     group by grouping sets (day, flow_id, user_id, duration_bucket)
 ),
 
@@ -67,7 +68,6 @@ rated_sessions as materialized (
         and (%(user_id)s::uuid is null or user_id = %(user_id)s)
         and rated_at >= (%(day_from)s::date - 1)::timestamptz
         and rated_at < (%(day_to)s::date + 2)::timestamptz
-        and rating_day between %(day_from)s and %(day_to)s
 ),
 
 rated as (
@@ -83,6 +83,7 @@ rated as (
         sum(rating_4)::bigint as rating_4,
         sum(rating_5)::bigint as rating_5
     from rated_sessions
+    where day between %(day_from)s and %(day_to)s
     group by grouping sets (day, flow_id)
 ),
 
