@@ -127,19 +127,27 @@
     {%- set tables = {} -%}
     {%- for table, columns in run_query(
         "select
-            table_name,
-            string_agg(quote_ident(column_name), ', ' order by ordinal_position)
-        from information_schema.columns
-        where
-            table_schema = 'raw'
-            and table_name <> 'changes'
-            and has_column_privilege(
-                'upshot_bi', 'raw.' || quote_ident(table_name), column_name,
-                'select'
+            pg_class.relname::text,
+            string_agg(
+                quote_ident(pg_attribute.attname), ', '
+                order by pg_attribute.attnum
             )
-        group by table_name
-        having bool_or(column_name = 'session_id')
-        order by table_name"
+        from pg_class
+        join pg_attribute on pg_class.oid = pg_attribute.attrelid
+        where
+            pg_class.relnamespace = to_regnamespace('raw')
+            and pg_class.relkind in ('r', 'p')
+            and pg_class.relname <> 'changes'
+            and pg_attribute.attnum > 0
+            and not pg_attribute.attisdropped
+            -- By numbers: a name that it does not know would be an error, and
+            -- the planner may ask it of what the other conditions leave out.
+            and has_column_privilege(
+                'upshot_bi', pg_class.oid, pg_attribute.attnum, 'select'
+            )
+        group by pg_class.relname
+        having bool_or(pg_attribute.attname = 'session_id')
+        order by pg_class.relname"
     ).rows -%}
         {%- do tables.update({table: columns}) -%}
     {%- endfor -%}
