@@ -6,6 +6,7 @@ Of one account; neither the order nor the repetition of the events matters.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -86,7 +87,10 @@ def rows_of(events: Sequence[Happened]) -> Rows:
             "user_id",
         ),
         "events": [{"event_id": event_id} for event_id in {event.id for event in events}],
-        "erasures": [{"kind": kind, "subject_id": subject} for kind, subject in erased],
+        "tombstones": [
+            {"kind": kind, "subject_hash": sha256(subject.bytes).digest()[:16]}
+            for kind, subject in erased
+        ],
     }
     return in_order(rows)
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -29,6 +29,7 @@ from ingest.schema import (
     UserUpsertedEvent,
 )
 from ingest.store.arrays import (
+    Bytes,
     Column,
     Documents,
     Flags,
@@ -39,6 +40,7 @@ from ingest.store.arrays import (
 )
 from ingest.store.database import Connection
 from ingest.store.statements import SQL
+from ingest.store.tombstones import tombstone
 
 Cursor = AsyncCursor[Any]
 
@@ -101,14 +103,37 @@ def need_alone(events: Iterable[AnyEvent]) -> bool:
     return any(isinstance(event, alone) for event in events)
 
 
+class Asked(NamedTuple):
+    """What the database was asked of erasures, and what it will answer with means."""
+
+    answer: Cursor
+    sessions: dict[bytes, UUID]
+    users: dict[bytes, UUID]
+
+    async def erased(self) -> set[tuple[str, UUID]]:
+        """Return the kind and the id of each that was erased."""
+        ids = {"session": self.sessions, "user": self.users}
+        return {(kind, ids[kind][bytes(found)]) for kind, found in await self.answer.fetchall()}
+
+
 async def ask_erasures(
     connection: Connection, account_id: UUID, events: Sequence[AnyEvent]
-) -> Cursor:
+) -> Asked:
     """Ask which of the sessions and users that events name were erased."""
     sessions = {event.data.session_id for event in events if hasattr(event.data, "session_id")}
-    users = {getattr(event.data, "user_id", None) for event in events} - {None}
-    named = {"session_ids": Uuids(sessions), "user_ids": Uuids(users)}
-    return await connection.execute(SQL["read_erasures"], {"account_id": account_id, **named})
+    named = (getattr(event.data, "user_id", None) for event in events)
+    users = {each for each in named if each is not None}
+    return await ask_erased(connection, account_id, sessions=sessions, users=users)
+
+
+async def ask_erased(
+    connection: Connection, account_id: UUID, *, sessions: Iterable[UUID], users: Iterable[UUID]
+) -> Asked:
+    """Ask which of these were erased."""
+    by_hash = [{tombstone(each): each for each in ids} for ids in (sessions, users)]
+    hashes = {"session_hashes": Bytes(by_hash[0]), "user_hashes": Bytes(by_hash[1])}
+    answer = await connection.execute(SQL["read_tombstones"], {"account_id": account_id, **hashes})
+    return Asked(answer, *by_hash)
 
 
 async def apply(
@@ -118,7 +143,7 @@ async def apply(
     *,
     received_at: datetime,
     alone: bool,
-    asked: Cursor | None = None,
+    asked: Asked | None = None,
 ) -> None:
     """Write the events of one account, and the sessions they touch to the change log.
 
@@ -136,7 +161,7 @@ async def apply(
     """
     common = {"account_id": account_id, "received_at": received_at}
     asked = asked or await ask_erasures(connection, account_id, events)
-    erased = {(kind, subject) for kind, subject in await asked.fetchall()}
+    erased = await asked.erased()
     living, touched = await _erase(connection, events, erased, common, alone=alone)
     of_kind: dict[type, list[AnyEvent]] = defaultdict(list)
     for event in living:
@@ -229,7 +254,11 @@ async def _erase(
         if (users or sessions) and not alone:
             raise AloneNeeded
         ids["session_ids"] = list(sessions)
-        await connection.execute(SQL["insert_erasures"], ids)
+        hashes = {
+            "session_hashes": Bytes(map(tombstone, sessions)),
+            "user_hashes": Bytes(map(tombstone, users)),
+        }
+        await connection.execute(SQL["insert_tombstones"], common | hashes)
         await connection.execute(SQL["delete_sessions"], ids)
         voted_on = await (await connection.execute(SQL["delete_users"], ids)).fetchall()
         touched |= sessions | {session for (session,) in voted_on}

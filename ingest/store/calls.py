@@ -42,7 +42,7 @@ from ingest.schema import (
     UserUpsertedEvent,
     Visit,
 )
-from ingest.store.apply import AloneNeeded, apply, need_alone
+from ingest.store.apply import AloneNeeded, apply, ask_erased, need_alone
 from ingest.store.database import Connection, Database
 from ingest.store.statements import SQL
 
@@ -235,10 +235,9 @@ async def _refuse_erased(
     users: list[UUID],
     sessions: list[UUID] | None = None,
 ) -> None:
-    ids = {"account_id": who.account_id, "user_ids": users, "session_ids": sessions or []}
-    row = await (await connection.execute(SQL["read_erasures"], ids)).fetchone()
-    if row is not None:
-        raise Erased(f"The {row[0]} was erased.")
+    asked = await ask_erased(connection, who.account_id, users=users, sessions=sessions or [])
+    for kind, _ in await asked.erased():
+        raise Erased(f"The {kind} was erased.")
 
 
 async def _version(

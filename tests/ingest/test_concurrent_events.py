@@ -236,8 +236,8 @@ def erase_amid_writes(api: Api) -> list[str]:
     with connect(api) as connection:
         tables = connection.execute(
             "select table_name from information_schema.tables where table_schema = 'raw'"
-            # The log of changes names sessions, the erasures whom not to take in again.
-            " and table_name not in ('changes', 'erasures')"
+            # The log of changes names sessions.
+            " and table_name <> 'changes'"
         ).fetchall()
         for (table,) in tables:
             found = sql.SQL(

@@ -27,6 +27,7 @@ from mutations import Requests, mutate
 from raw_http import Answer, Asked, Client, Headers, Reading, request
 
 from ingest.problems import PROBLEMS
+from ingest.store.tombstones import tombstone
 
 REQUESTS = int(os.environ.get("UPSHOT_SOAK_REQUESTS", "20000"))
 # A run of the suite says the same every time; a soak looks for what it did not try yet.
@@ -473,10 +474,19 @@ class Said:
         if asked.method == "DELETE" and answer.status == 204:
             path = unquote(httptools.parse_url(asked.target).path.decode())
             if not path.endswith("/feedback"):
-                self.stored["erasures"].add((UUID(path.rstrip("/").rpartition("/")[2]),))
+                subject = UUID(path.rstrip("/").rpartition("/")[2])
+                self.stored["erasures"].add((tombstone(subject).hex(),))
         if asked.method in {"POST", "PUT"} and answer.status in {200, 201, 207}:
             for table, *row in _rows_told(answer.json):
                 self.stored[table].add(tuple(row))
+
+
+def _tombstone_text(name: bytes) -> bytes:
+    """Return what would be stored if the name were an id, and it erased."""
+    try:
+        return tombstone(UUID(name.decode())).hex().encode()
+    except ValueError:
+        return name
 
 
 def _texts(values: tuple[Any, ...]) -> set[bytes]:
@@ -507,7 +517,10 @@ def _rows_told(told: Any) -> Iterator[tuple[Any, ...]]:
 
 READS = {
     "events": ("batches", "event_id from raw.events"),
-    "erasures": ("erasures", "subject_id from raw.erasures"),
+    "erasures": (
+        "erasures",
+        "hash from (select account_id, encode(subject_hash, 'hex') as hash from raw.tombstones)",
+    ),
     "sessions": ("sessions", "session_id from raw.sessions"),
     "visits": ("sessions", "session_id, step_id, visited_at from raw.step_visits"),
     "ratings": ("sessions", "session_id, rating, comment from raw.session_ratings"),
@@ -587,7 +600,8 @@ class Storm:
                 self.said.note(asked, answer)
             is_in_part = reading.is_broken or reading.is_cut
             if is_in_part and (reading.asked or b"DELETE" in message):
-                self.said.unanswered.append(set(NAME.findall(message.lower())))
+                names = set(NAME.findall(message.lower()))
+                self.said.unanswered.append(names | set(map(_tombstone_text, names)))
             for answer in answers:
                 if fault := fault_of(answer, is_http=not reading.is_broken):
                     self._blame(number, fault, message)

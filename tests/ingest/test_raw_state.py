@@ -383,8 +383,9 @@ class Control(NamedTuple):
         Control("session.rated", "upsert_session_ratings", "< ( stored.", "> (stored."),
         Control(COMPLETED, COMPLETIONS, "item.outcome,", "'resolved',"),
         # Erasures that are not final, or miss something.
-        Control(STARTED, "read_erasures", "account_id = %(account_id)s", "false"),
+        Control(STARTED, "read_tombstones", "account_id = %(account_id)s", "false"),
         Control(STARTED, "sessions_of_users", "named_user_ids &&", "array[user_id] &&"),
+        Control(STARTED, "sessions_of_users", "user_id = any(%(user_ids)s)", "false"),
         Control(STARTED, "name_session_users", "|| excluded.", "|| stored."),
         Control(STARTED, "name_session_users", "or not known.", "or known."),
         Control(
@@ -394,7 +395,7 @@ class Control(NamedTuple):
             "array[%(account_id)s::uuid]",
         ),
         Control("user.upserted", "delete_users", "raw.users where", "raw.users where false and"),
-        Control("step.feedback", "delete_users", "feedback where", "feedback where false and"),
+        Control("step.feedback", "delete_users", "user_id <>", "false and user_id <>"),
         Control("step.visited", "delete_sessions", "visits where", "visits where false and"),
         # Changes that the log does not tell of.
         Control(STARTED, "log_changes", "%(received_at)s", "%(received_at)s limit 1"),
