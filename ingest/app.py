@@ -36,6 +36,7 @@ from ingest.noted import tell_request
 from ingest.observed import Observed
 from ingest.openapi import openapi_config
 from ingest.pages import PageController
+from ingest.personal_data import PersonalDataController
 from ingest.problems import Forbidden, Problem, answer_problem
 from ingest.quotas import Counted, tell_quota
 from ingest.scrape import MetricsController, Scrape
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
                     SessionListController,
                     StepController,
                     DirectoryController,
+                    PersonalDataController,
                     BatchController,
                     AnalyticsController,
                     CommentController,

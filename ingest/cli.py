@@ -23,6 +23,7 @@ from ingest.demo import DEMO_ACCOUNTS
 from ingest.demo_making import demo_is_unfinished, make_demo
 from ingest.embedded import database_url
 from ingest.event_files import Unreadable
+from ingest.exporting import export_person
 from ingest.loading import load_files
 from ingest.problems import Problem
 from ingest.refresh import build, watch
@@ -282,6 +283,19 @@ def _read_password(path: Path) -> str:
         return path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"The password cannot be read from {path}: {error}.") from None
+
+
+@app.command()
+def export_user(
+    account: AccountId,
+    user: Annotated[UUID, typer.Option("--user", metavar="ID", help="The person's UUID.")],
+    events: Annotated[
+        bool, typer.Option("--events", help="Print the events alone, as `upshot load` takes them.")
+    ] = False,
+) -> None:
+    """Print all that is held about a person in an account, as JSON."""
+    with _database() as (settings, url):
+        export_person(settings, url, account, user, sys.stdout.buffer, as_events=events)
 
 
 @app.command()

@@ -64,13 +64,15 @@ class _Sending(ASGIResponse):
     async def _send(self, send: Send) -> None:
         async with self._stream() as stream:
             headers = etag_headers(stream.etag) if stream.etag else {}
-            if stream.pieces is None or stream.meta is None:
+            if stream.pieces is None:
                 await _start(send, 304, headers)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
                 return
             # What fails at once is answered with a problem.
             first = await anext(stream.pieces)
-            headers |= self._of_meta(stream.meta) | {"Content-Type": self._media_type}
+            headers |= {"Content-Type": self._media_type}
+            if stream.meta is not None:
+                headers |= self._of_meta(stream.meta)
             await _start(send, 200, headers)
             await _send_piece(send, first)
             async for piece in stream.pieces:

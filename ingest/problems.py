@@ -128,6 +128,14 @@ class SessionNotFound(Problem):
     title = "Session not found"
 
 
+class UserNotFound(Problem):
+    """Nothing is held about such a person in the account: they are unknown, or were erased."""
+
+    status = 404
+    code = "user_not_found"
+    title = "User not found"
+
+
 class FlowNotFound(Problem):
     """The account has no such flow."""
 

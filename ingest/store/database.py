@@ -155,13 +155,21 @@ class Database:
                 connection.account_id = None
 
     @asynccontextmanager
-    async def snapshot(self, connection: ReadingConnection) -> AsyncIterator[None]:
-        """Read one snapshot from here on: whatever is read in it belongs together."""
+    async def snapshot(
+        self, connection: ReadingConnection, *, of_marts: bool = True
+    ) -> AsyncIterator[None]:
+        """Read one snapshot from here on: whatever is read in it belongs together.
+
+        Args:
+            connection: to read on.
+            of_marts: whether the marts are read in it, or raw alone.
+        """
         async with connection.transaction():
             async with connection.pipeline() as pipeline:
                 await connection.execute(SQL["begin_snapshot"])
                 connection.name_account(pipeline)
-                await connection.execute(SQL["lock_stored"])
+                if of_marts:
+                    await connection.execute(SQL["lock_stored"])
             yield
 
     async def time_zones(self) -> frozenset[str]:

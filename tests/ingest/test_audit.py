@@ -18,6 +18,7 @@ PERSONAL = {
     "/comments": "comments",
     "/analytics/team?from=2026-03-01&to=2026-03-02": "team",
     "/analytics/flows/{flow_id}": "flow_comments",
+    "/users/{user_id}/export": "person",
 }
 IMPERSONAL = ("/analytics/me",)
 NAME, COMMENT = "Dana", "Such a nice comment."
@@ -58,7 +59,7 @@ def known(whole_api: Api) -> Acquaintance:
 
 @pytest.mark.parametrize("path", PERSONAL)
 def test_each_answer_is_one_line(known: Acquaintance, lines: Lines, path: str) -> None:
-    address = path.format(flow_id=known.flow_id)
+    address = path.format(flow_id=known.flow_id, user_id=known.user_id)
     for _ in range(2):  # the second time from what is kept
         answer = known.api("GET", address, role="team_admin", user_id=known.user_id)
         assert answer.status_code == 200
@@ -77,7 +78,7 @@ def test_each_answer_is_one_line(known: Acquaintance, lines: Lines, path: str) -
 def test_lines_hold_no_personal_data(known: Acquaintance, lines: Lines) -> None:
     asked = [*PERSONAL, "/comments?q=nice", "/comments?q=Dana&order=lowest"]
     for path in asked:
-        address = path.format(flow_id=known.flow_id)
+        address = path.format(flow_id=known.flow_id, user_id=known.user_id)
         assert known.api("GET", address, role="team_admin").status_code == 200
     assert len(lines.texts) == len(asked)
     for text in lines.texts:
@@ -108,7 +109,8 @@ def test_a_refusal_is_one_line(known: Acquaintance, lines: Lines) -> None:
         f"/comments?engineer_id={other}",
         *(f"{path.partition('?')[0]}?account_id={other}" for path in PERSONAL),
     ):
-        answer = known.api("GET", path.format(flow_id=known.flow_id), user_id=known.user_id)
+        address = path.format(flow_id=known.flow_id, user_id=known.user_id)
+        answer = known.api("GET", address, user_id=known.user_id)
         assert answer.status_code == 403, path
         [line] = lines.take()
         assert (line["refused"], line["request_id"]) == ("forbidden", answer.json()["instance"])

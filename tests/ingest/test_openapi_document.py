@@ -60,6 +60,7 @@ def right_calls(known: Acquaintance) -> dict[str, Call]:
         "putAccount": Call("PUT", f"/accounts/{known.api.account_id}", account, "service"),
         "putUser": Call("PUT", f"/users/{uuid4()}", user, "service"),
         "eraseUser": Call("DELETE", f"/users/{uuid4()}", role="service"),
+        "exportUser": Call("GET", f"/users/{known.user_id}/export"),
         "putFlow": Call("PUT", f"/flows/{uuid4()}", {"name": "Router", "steps": []}, "service"),
         "postEvents": Call("POST", "/events", [event], "service"),
         "getTeamAnalytics": Call("GET", "/analytics/team", role="team_admin"),
@@ -183,6 +184,7 @@ HOWS: dict[str, dict[int, How]] = {
     "putAccount": OF_A_BODY | {200: send, 404: of_no_id},
     "putUser": OF_A_BODY | NEW | {404: of_no_id, 409: of_someone_erased},
     "eraseUser": {204: send, 404: of_no_id},
+    "exportUser": {200: send, 404: of_no_id},
     "putFlow": OF_A_BODY | NEW | {404: of_no_id},
     "postEvents": OF_A_BODY | {200: send, 207: of_a_faulty_item},
     "getTeamAnalytics": {200: send, 304: of_what_is_known},
@@ -201,7 +203,7 @@ HOWS = {name: OF_EVERY_CALL | hows for name, hows in HOWS.items()}
 
 READS = (
     *("getTeamAnalytics", "getOwnAnalytics", "getFlowAnalytics"),
-    *("getCaller", "getFigureMeanings", "listSessions", "listComments"),
+    *("getCaller", "getFigureMeanings", "listSessions", "listComments", "exportUser"),
     *("listMarts", "describeMart", "readMart", f"read_{A_MART}"),
 )
 

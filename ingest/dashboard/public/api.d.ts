@@ -350,6 +350,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/{user_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that is held about a person */
+        get: operations["exportUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -618,6 +635,14 @@ export interface components {
         Health: {
             status: string;
         };
+        /** HeldEvent */
+        HeldEvent: {
+            event: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            received_at: string;
+        };
         /** Interval */
         Interval: {
             high: number;
@@ -811,6 +836,23 @@ export interface components {
             summary: components["schemas"]["Summary"];
             time_series: components["schemas"]["Day"][];
             top_flows: components["schemas"]["TopFlow"][];
+        };
+        /** PersonalData */
+        PersonalData: {
+            /**
+             * Format: uuid
+             * @example 0b8e2f0a-41a8-4a76-8e0b-2f3a9f9d6c11
+             */
+            account_id: string;
+            /** Format: date-time */
+            as_of: string;
+            held: components["schemas"]["HeldEvent"][];
+            named_in: string[];
+            /**
+             * Format: uuid
+             * @example 0b8e2f0a-41a8-4a76-8e0b-2f3a9f9d6c11
+             */
+            user_id: string;
         };
         /** Previous */
         Previous: {
@@ -3493,6 +3535,78 @@ export interface operations {
             429: {
                 headers: {
                     "Retry-After": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not right now; nothing was stored, try again */
+            503: {
+                headers: {
+                    "Retry-After": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    exportUser: {
+        parameters: {
+            query?: {
+                /** @description Act in this account; only a super_admin may name another than their own. */
+                account_id?: string;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonalData"];
+                };
+            };
+            /** @description No or bad token */
+            401: {
+                headers: {
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role or the user may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Absent, or another account's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A rule is broken; errors point at each place */
+            422: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
