@@ -27,11 +27,19 @@ from ingest.exporting import export_person
 from ingest.loading import load_files
 from ingest.problems import Problem
 from ingest.refresh import build, watch
-from ingest.settings import Settings, SettingsError, read_settings
+from ingest.retention import retain as forget_expired
+from ingest.settings import MOST_DAYS, Settings, SettingsError, read_settings
 from ingest.status import status_of
 from ingest.store.bi_users import BiUser, bi_users, make_bi_user, revoke_bi_user
 from ingest.store.migrate import migrate as apply_migrations
 from ingest.store.operations import known_accounts, libpq_variables
+from ingest.store.retention import (
+    FOR_EVER,
+    Retention,
+    list_retentions,
+    set_retention,
+    unset_retention,
+)
 from ingest.sync.copying import copy
 from ingest.sync.mapping import APPLICATION, read_mapping
 from ingest.up import run_everything
@@ -296,6 +304,94 @@ def export_user(
     """Print all that is held about a person in an account, as JSON."""
     with _database() as (settings, url):
         export_person(settings, url, account, user, sys.stdout.buffer, as_events=events)
+
+
+@app.command()
+def retention(
+    account: Annotated[
+        UUID | None, typer.Option("--account", metavar="ID", help="The account's UUID.")
+    ] = None,
+    days: Annotated[
+        int | None,
+        typer.Option("--days", min=1, max=MOST_DAYS, help="Keep the sessions of so many days."),
+    ] = None,
+    comments_days: Annotated[
+        int | None,
+        typer.Option(
+            "--comments-days", min=1, max=MOST_DAYS, help="Keep comments for so many days only."
+        ),
+    ] = None,
+    off: Annotated[
+        bool, typer.Option("--off", help="Keep everything for ever, whatever others keep.")
+    ] = False,
+    default: Annotated[
+        bool, typer.Option("--default", help="Keep what UPSHOT_RETENTION_DAYS says.")
+    ] = False,
+    show: Annotated[
+        bool, typer.Option("--list", help="Print what each account keeps, and quit.")
+    ] = False,
+) -> None:
+    """Set for how many days an account keeps its sessions, today included.
+
+    `upshot retain` deletes what is older, once a day where Dagster runs.
+    """
+    is_set = days is not None or comments_days is not None
+    if sum([is_set, off, default, show]) != 1 or (account is None) != show:
+        raise typer.BadParameter(
+            "Say --account ID with --days N, --comments-days N or both; with --off or --default; "
+            "or say --list."
+        )
+    with _database() as (settings, url):
+        if account is not None and default:
+            unset_retention(url, account)
+        elif account is not None:
+            kept = FOR_EVER if off else None
+            set_retention(
+                url,
+                account,
+                session_days=kept if days is None else days,
+                comment_days=kept if comments_days is None else comments_days,
+            )
+        for each in list_retentions(url, settings.retention_days, account_id=account):
+            typer.echo(_kept(each))
+
+
+def _kept(retention: Retention) -> str:
+    """Say in a line what an account keeps."""
+    sessions = f"{retention.session_days} days" if retention.session_days else "for ever"
+    by_default = "" if retention.is_own else " (default)"
+    comments = f", comments {retention.comment_days} days" if retention.comment_days else ""
+    name = retention.name or "Unknown"
+    return f"{retention.account_id} {name}: sessions {sessions}{by_default}{comments}"
+
+
+@app.command()
+def retain(
+    account: Annotated[
+        UUID | None, typer.Option("--account", metavar="ID", help="Only this account's.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Delete nothing; say how much it would be.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+) -> None:
+    """Delete what accounts do not keep any longer, as `upshot retention` says.
+
+    For good, and in small batches, beside whoever writes. Interrupted, the next call goes on.
+    """
+    with _database() as (settings, url):
+        deleted = forget_expired(settings, url, Console(), account_id=account, is_trial=dry_run)
+    if as_json:
+        typer.echo(msgspec.json.encode(deleted))
+        return
+    verb = "would be" if dry_run else "were"
+    for each in deleted:
+        typer.echo(
+            f"{each.account_id} {each.name or 'Unknown'}: {each.sessions} sessions and "
+            f"{each.comments} comments {verb} deleted"
+        )
+    if not deleted:
+        typer.echo("Every account keeps everything.")
 
 
 @app.command()

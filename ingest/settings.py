@@ -24,6 +24,8 @@ WORDS_OF_EXAMPLES = (
     *("deadbeef", "notsafe", "yourkey", "verysecure", "upshot"),
 )
 """What secrets in guides and templates are made of; next to never in one made by chance."""
+MOST_DAYS = 36_500
+"""That anything is kept, unless it is for ever."""
 KNOWN_PASSWORDS = frozenset(
     [
         "postgres",
@@ -82,6 +84,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: str
     log_format: str
     slow_request_ms: int
+    retention_days: int | None
+    """For how many days accounts keep sessions that have set nothing; None is for ever."""
 
     @property
     def embedded_data(self) -> Path:
@@ -147,6 +151,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             environ, "UPSHOT_LOG_FORMAT", "json" if production else "text", _one_of("json", "text")
         ),
         slow_request_ms=_number(environ, "UPSHOT_SLOW_REQUEST_MS", 1_000),
+        retention_days=_read(environ, "UPSHOT_RETENTION_DAYS", None, _days),
     )
 
 
@@ -170,6 +175,12 @@ def _number(
         return int(text)
 
     return _read(environ, name, default, parse)
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_DAYS):
+        raise ValueError(f"it has to be a whole number from 1 to {MOST_DAYS}")
+    return int(text)
 
 
 def _database_url(text: str) -> str:

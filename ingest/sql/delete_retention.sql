@@ -1,0 +1,2 @@
+delete from raw.retentions
+where account_id = %(account_id)s
