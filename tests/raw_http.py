@@ -136,11 +136,24 @@ class Client:
             while len(self._buffer) < length:
                 self._more(connection)
             body, self._buffer = self._buffer[:length], self._buffer[length:]
+        elif headers.get("transfer-encoding") == "chunked":
+            body = b"".join(iter(lambda: self._chunk(connection), b""))
         else:
             while more := self._receive(connection):
                 self._buffer += more
             body, self._buffer = self._buffer, b""
         return Answer(status, headers, body)
+
+    def _chunk(self, connection: socket.socket) -> bytes:
+        """Return the next chunk of a body that is made while it is sent; the last is empty."""
+        while b"\r\n" not in self._buffer:
+            self._more(connection)
+        size, _, self._buffer = self._buffer.partition(b"\r\n")
+        length = int(size, 16)
+        while len(self._buffer) < length + 2:
+            self._more(connection)
+        chunk, self._buffer = self._buffer[:length], self._buffer[length + 2 :]
+        return chunk
 
     def _more(self, connection: socket.socket) -> None:
         more = self._receive(connection)
