@@ -21,6 +21,7 @@ soak: .venv/dev
 	UPSHOT_EXAMPLES=10000 $(BIN)/pytest --numprocesses 2 tests/end_to_end/test_exactness.py tests/ingest/test_raw_state.py
 	UPSHOT_EXAMPLES=1000 $(BIN)/pytest tests/end_to_end/test_figures_agree.py
 	UPSHOT_EXAMPLES=2500 $(BIN)/pytest tests/ingest/test_generated_requests.py
+	UPSHOT_ERASED_PEOPLE=1000 $(BIN)/pytest tests/end_to_end/test_forgetting.py
 	UPSHOT_SOAK_REQUESTS=1000000 $(BIN)/pytest tests/ingest/test_raw_bytes.py
 	UPSHOT_SOAK_SECONDS=3600 UPSHOT_SOAK_KILLS=300 $(BIN)/pytest -s tests/soak
 
