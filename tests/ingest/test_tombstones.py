@@ -23,7 +23,7 @@ create table raw.erasures (
 );
 alter table raw.erasures owner to upshot_owner;
 grant all on raw.erasures to upshot_writer;
-delete from public._yoyo_migration where migration_id = '0007.tombstones';
+delete from public._yoyo_migration where migration_id = '0008.tombstones';
 """
 
 
@@ -42,7 +42,7 @@ def test_who_was_erased_before_stays_erased_and_is_named_no_more(
             )
         refused = api.post_events([named()])
         assert (refused.status_code, refused.json()["retryable"]) == (503, True)
-        assert "0007.tombstones" in migrate(database_url)
+        assert "0008.tombstones" in migrate(database_url)
         late = [
             named(user_id),
             event("session.started", session_id=session_id, flow_id=uuid4(), user_id=uuid4()),
