@@ -11,6 +11,9 @@ from msgspec import Meta, Struct
 
 Id = Annotated[UUID, Meta(examples=["0b8e2f0a-41a8-4a76-8e0b-2f3a9f9d6c11"])]
 Name = Annotated[str, Meta(min_length=1, max_length=200, examples=["Router will not connect"])]
+NO_NUL = "^[^\x00\ufffd]*$"
+"""The pattern of texts in an address: without NUL, which PostgreSQL does not take, and without what
+is put in the place of invalid UTF-8."""
 StepId = Annotated[str, Meta(min_length=1, max_length=200, examples=["check-cable"])]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2026-03-01T09:30:00Z"])]
 Outcome = Annotated[

@@ -26,7 +26,7 @@ from ingest.paging import (
 )
 from ingest.privacy import Viewer
 from ingest.problems import Forbidden, invalid
-from ingest.schema import Comment, Id, Name, Out, Outcome, Stars
+from ingest.schema import NO_NUL, Comment, Id, Name, Out, Outcome, Stars
 from ingest.store.database import Database
 from ingest.store.session_lists import SessionFilters, SessionRow, list_sessions
 from ingest.windows import LONGEST_WINDOW, Asked, Window, asked_window
@@ -56,6 +56,21 @@ AskedHour = Annotated[
     int | None,
     # The framework's document leaves out a limit of 0.
     QueryParameter(gt=-1, le=23, description="Only those that started in this hour of a day."),
+]
+AskedStep = Annotated[
+    str | None,
+    QueryParameter(
+        min_length=1,
+        max_length=200,
+        pattern=NO_NUL,
+        description="Only those that reached this step; its id is unique in its flow.",
+    ),
+]
+AskedLastStep = Annotated[
+    YesOrNo | None,
+    QueryParameter(
+        description="With `step_id`: only those that went no further, or that went on from there."
+    ),
 ]
 AskedDate = Annotated[
     Literal["start", "rating"],
@@ -126,6 +141,8 @@ class SessionListController(Controller):
         rating: AskedRating = None,
         weekday: AskedWeekday = None,
         hour: AskedHour = None,
+        step_id: AskedStep = None,
+        step_was_last: AskedLastStep = None,
         dated_by: AskedDate = "start",
         limit: AskedLimit = 50,
         cursor: AskedCursor = None,
@@ -145,6 +162,8 @@ class SessionListController(Controller):
             ratings=_ratings(rated, rating),
             weekday=weekday,
             hour=hour,
+            step_id=step_id,
+            step_was_last=_last_step(step_id, step_was_last),
             by_rating=dated_by == "rating",
         )
         of = digest("sessions", who.account_id, asked, filters)
@@ -174,6 +193,8 @@ class SessionListController(Controller):
             rating=rating,
             weekday=weekday,
             hour=hour,
+            step_id=step_id,
+            step_was_last=step_was_last,
             dated_by=None if dated_by == "start" else dated_by,
         )
         return SessionPage(
@@ -194,6 +215,12 @@ def _whose(who: Identity, engineer_id: UUID | None) -> UUID | None:
 
 def _is_yes(text: YesOrNo | None) -> bool | None:
     return None if text is None else text == "true"
+
+
+def _last_step(step_id: str | None, was_last: YesOrNo | None) -> bool | None:
+    if was_last is not None and step_id is None:
+        raise invalid("/step_was_last", "Which step? Name it with step_id.")
+    return _is_yes(was_last)
 
 
 def _ratings(rated: YesOrNo | None, rating: int | None) -> frozenset[int] | None:

@@ -106,6 +106,32 @@ with found as not materialized (
             %(ratings)s::integer[] is null
             or coalesce(ratings.rating, 0) = any(%(ratings)s::integer[])
         )
+        and (
+            %(step_id)s::text is null
+            or exists (
+                select
+                from raw.step_visits as visits
+                where
+                    visits.account_id = %(account_id)s
+                    and visits.session_id = sessions.session_id
+                    and visits.step_id = %(step_id)s
+            )
+        )
+        -- The last step is the one that step_visit_facts says.
+        and (
+            %(step_was_last)s::boolean is null
+            or %(step_was_last)s = (
+                select visits.step_id = %(step_id)s
+                from raw.step_visits as visits
+                where
+                    visits.account_id = %(account_id)s
+                    and visits.session_id = sessions.session_id
+                order by
+                    visits.visited_at desc,
+                    visits.step_id collate "C" desc
+                limit 1
+            )
+        )
 ),
 
 page as (

@@ -30,6 +30,10 @@ class SessionFilters(Struct, frozen=True, kw_only=True):
     """1 is Monday; of the day that it started."""
     hour: int | None = None
     """In which it started."""
+    step_id: str | None = None
+    """They reached it."""
+    step_was_last: bool | None = None
+    """Whether they went no further than that step."""
     by_rating: bool = False
     """Whether the window's days are those of its rating, and not of its start."""
 

@@ -75,6 +75,24 @@ def test_there_are_as_many_as_the_figures_count(team: Api, engineer: UUID | None
         assert count(**on_the_day) == day["ratings"]
 
 
+def test_there_are_as_many_as_each_bar_of_the_path_says(team: Api) -> None:
+    flow = {"flow_id": str(FLOWS[0])}
+    said = team("GET", f"/analytics/flows/{FLOWS[0]}", params=WINDOW, role="team_admin").json()
+    ends = {"drop_offs": "false", "completions": "true"}
+    all_went_on = 0
+    for step in said["steps"]:
+        at_step = WINDOW | flow | {"step_id": step["step_id"]}
+        last = at_step | {"step_was_last": "true"}
+        assert len(all_sessions(team, at_step)) == count_sessions(team, at_step) == step["visits"]
+        for name, completed in ends.items():
+            assert count_sessions(team, last | {"completed": completed}) == step[name] > 0
+        went_on = step["visits"] - step["drop_offs"] - step["completions"]
+        assert count_sessions(team, at_step | {"step_was_last": "false"}) == went_on
+        all_went_on += went_on
+    assert all_went_on > 0
+    assert {step["step_id"] for step in said["steps"]} == {*"abc"}
+
+
 def test_engineers_are_counted_as_on_the_leaderboard(team: Api) -> None:
     board = {row["user_id"]: row["sessions"] for row in figures(team)["top_engineers"]}
     assert board == Counter(row["user_id"] for row in all_sessions(team, WINDOW))
@@ -341,6 +359,10 @@ def test_a_cursor_that_is_none_is_422(team: Api) -> None:
         ("completed=perhaps", "/completed"),
         ("rated=1", "/rated"),
         ("total=yes", "/total"),
+        ("step_id=", "/step_id"),
+        ("step_id=a%00b", "/step_id"),
+        ("step_id=a&step_was_last=perhaps", "/step_was_last"),
+        ("step_was_last=true", "/step_was_last"),
         ("engineer_id=nobody", "/engineer_id"),
         ("flow_id=nothing", "/flow_id"),
         ("period=8d", "/period"),

@@ -2389,6 +2389,10 @@ export interface operations {
                 rated?: "true" | "false";
                 /** @description Only those rated so. */
                 rating?: number;
+                /** @description Only those that reached this step; its id is unique in its flow. */
+                step_id?: string;
+                /** @description With `step_id`: only those that went no further, or that went on from there. */
+                step_was_last?: "true" | "false";
                 /** @description Last day, in the account's time zone; included. */
                 to?: string;
                 /** @description Whether to count all of them, on every page. */
