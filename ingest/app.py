@@ -45,6 +45,7 @@ from ingest.session_list import SessionListController
 from ingest.sessions import SessionController
 from ingest.settings import Settings, read_settings
 from ingest.sign_in import SignInController
+from ingest.step_paths import StepIdsTakenOut
 from ingest.steps import StepController
 from ingest.stopping import Stopping
 from ingest.store.database import Database
@@ -127,6 +128,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             }
         ),
     )
+    app.asgi_handler = StepIdsTakenOut(app.asgi_handler)
     # Around all of it: what no route is for is counted, too, and what errors are answered with.
     app.asgi_handler = Observed(
         app.asgi_handler, metrics, traces, slow_seconds=settings.slow_request_ms / 1000

@@ -13,18 +13,27 @@ from ingest.auth import Identity
 from ingest.body import JSON
 from ingest.direct import Direct
 from ingest.openapi import write_problems
-from ingest.schema import Vote, VoteAnswer
+from ingest.schema import NO_NUL, Vote, VoteAnswer
+from ingest.step_paths import StepIdsPutBack
 from ingest.store.feedback import Feedback
 
 ApiRequest = Request[Identity, None, Any]
-# Without NUL, which PostgreSQL does not take, and what is put in the place of invalid UTF-8.
-StepInPath = Annotated[str, PathParameter(min_length=1, max_length=200, pattern="^[^\x00\ufffd]*$")]
+StepInPath = Annotated[
+    str,
+    PathParameter(
+        min_length=1,
+        max_length=200,
+        pattern=NO_NUL,
+        description="Percent-encoded: a slash in it is `%2F`.",
+    ),
+]
 
 
 class StepController(Controller):
     path = "/steps/{step_id:str}/feedback"
     tags = ("Steps",)
     return_dto = None
+    middleware = (StepIdsPutBack,)
 
     @post(
         dto=JSON[Vote],

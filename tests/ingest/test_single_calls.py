@@ -1,6 +1,7 @@
 """Single calls judge the state they find, and say so."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -201,12 +202,43 @@ def test_a_click_beats_a_vote_that_a_fast_clock_dated_ahead(api: Api, session_id
     assert vote(api, session_id, "s").json()["status"] == "created"
 
 
-def test_a_step_id_may_hold_any_character(api: Api, session_id: str) -> None:
-    answer = vote(api, session_id, "schritt%20%C3%BC%3F")
-    assert (answer.status_code, answer.json()["step_id"]) == (201, "schritt ü?")
+@pytest.mark.parametrize(
+    "step_id",
+    [
+        "schritt ü?",
+        "a/b",
+        "/",
+        "//a//",
+        "a%2Fb",
+        "%",
+        "a/../b",
+        "/feedback/",
+        "{step_id}/",
+        "/" * 200,
+    ],
+)
+def test_a_step_id_may_hold_any_character(api: Api, session_id: str, step_id: str) -> None:
+    written = quote(step_id, safe="")
+    for status in (201, 200):
+        answer = vote(api, session_id, written)
+        assert (answer.status_code, answer.json()["step_id"]) == (status, step_id)
+    lower = written.replace("%2F", "%2f")
+    address = f"/steps/{lower}/feedback?session_id={session_id}"
+    assert api("DELETE", address, user_id=ENGINEER).status_code == 204
+    assert vote(api, session_id, lower).status_code == 201
 
 
-@pytest.mark.parametrize("step_id", ["a%00b", "%ff"])
+def test_a_slash_is_part_of_a_step_id_only_where_it_is_written_so(
+    api: Api, session_id: str
+) -> None:
+    for step_id in ("a%2Fb", "c%2Fd", "e"):
+        answer = vote(api, session_id, step_id)
+        assert answer.json()["step_id"] == step_id.replace("%2F", "/")
+    for address in ("a/b", "a%2Fb/c", "/"):
+        assert vote(api, session_id, address).status_code == 404
+
+
+@pytest.mark.parametrize("step_id", ["a%00b", "%ff", "a%2F%00", "%2F%ff", "%2F" * 201])
 def test_a_step_id_that_no_database_can_hold_is_refused(
     api: Api, session_id: str, step_id: str
 ) -> None:

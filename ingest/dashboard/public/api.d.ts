@@ -3151,6 +3151,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description Percent-encoded: a slash in it is `%2F`. */
                 step_id: string;
             };
             cookie?: never;
@@ -3274,6 +3275,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description Percent-encoded: a slash in it is `%2F`. */
                 step_id: string;
             };
             cookie?: never;
