@@ -191,6 +191,7 @@ class Edge(Out, frozen=True):
     next_step_id: str
     passes: int
     share: float | None
+    share_interval: Interval | None
 
 
 class RecentComment(Out, frozen=True):
@@ -578,12 +579,9 @@ def _top_flows(defined: Figures, rows: list[FlowRow]) -> list[TopFlow]:
 
 def _edges(defined: Figures, figures: FlowFigures) -> list[Edge]:
     visits = {step.step_id: step.visits for step in figures.steps}
-    return [
-        Edge(
-            **asdict(edge),
-            share=defined.of(
-                "share", {"passes": edge.passes, "visits": visits.get(edge.step_id, 0)}
-            ),
-        )
-        for edge in figures.edges
-    ]
+    edges = []
+    for edge in figures.edges:
+        sums = {"passes": edge.passes, "visits": visits.get(edge.step_id, 0)}
+        interval = defined.interval("share", sums)
+        edges.append(Edge(**asdict(edge), share=defined.of("share", sums), share_interval=interval))
+    return edges

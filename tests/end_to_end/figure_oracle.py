@@ -245,6 +245,7 @@ def shown_edges(found: Ways) -> list[Answer]:
             "next_step_id": then,
             "passes": passes,
             "share": share(passes, found.visits[step]),
+            "share_interval": interval(passes, found.visits[step]),
         }
         for (step, then), passes in sorted(
             found.passes.items(), key=lambda each: (-each[1], each[0])

@@ -557,6 +557,7 @@ export interface components {
             next_step_id: string;
             passes: number;
             share: number | null;
+            share_interval: components["schemas"]["Interval"] | null;
             step_id: string;
         };
         /** FieldProblem */
