@@ -277,13 +277,6 @@ class AnalyticsController(Controller):
             who.account_id, asked.comparing(previous), top, user_id=engineer_id, previous=previous
         )
         window = asked.resolve(found.moment.today)
-        note_reading(
-            request,
-            len(found.figures.engineers),
-            day_from=window.day_from,
-            day_to=window.day_to,
-            engineer_id=engineer_id,
-        )
         return answer(
             request,
             found,
@@ -291,6 +284,13 @@ class AnalyticsController(Controller):
             defined,
             figures=lambda: _team(defined, found, window),
             meta=_meta(defined, found.moment, window),
+            note=lambda: note_reading(
+                request,
+                len(found.figures.engineers),
+                day_from=window.day_from,
+                day_to=window.day_to,
+                engineer_id=engineer_id,
+            ),
         )
 
     @get(
@@ -358,7 +358,6 @@ class AnalyticsController(Controller):
         if not found.figures.is_known:
             raise FlowNotFound("There is no such flow.")
         window = asked.resolve(found.moment.today)
-        note_reading(request, len(found.figures.comments), flow_id=flow_id)
         return answer(
             request,
             found,
@@ -366,6 +365,7 @@ class AnalyticsController(Controller):
             defined,
             figures=lambda: _flow(defined, found, flow_id, window),
             meta=_meta(defined, found.moment, window),
+            note=lambda: note_reading(request, len(found.figures.comments), flow_id=flow_id),
         )
 
 

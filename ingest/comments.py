@@ -5,14 +5,15 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from litestar import Controller, Request, get
+from litestar import Controller, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from ingest.audit import PERSONAL, note_reading
 from ingest.auth import Identity
+from ingest.etags import etag_headers, is_known, not_modified, weak_etag
 from ingest.lists import ListMeta, list_meta
-from ingest.openapi import problems
+from ingest.openapi import problems, unchanged
 from ingest.paging import (
     FIRST_DAY,
     LAST_DAY,
@@ -95,7 +96,7 @@ class CommentController(Controller):
         dependencies={"asked": asked_days},
         operation_id="listComments",
         summary="What people wrote",
-        responses=problems(),
+        responses=problems() | unchanged(),
         opt={PERSONAL: "comments"},
     )
     async def comments(
@@ -110,7 +111,7 @@ class CommentController(Controller):
         order: AskedOrder = "newest",
         limit: AskedLimit = 50,
         cursor: AskedCursor = None,
-    ) -> CommentPage:
+    ) -> Response[CommentPage]:
         """Comments given on the days of the window, page by page.
 
         `team_admin` and `super_admin` read all of them, an engineer those on their own sessions.
@@ -133,7 +134,11 @@ class CommentController(Controller):
         )
         first = start(calendar.today)
         window = _window(asked, first)
-        rows = found[:limit]
+        rows = [_listed(row) for row in found[:limit]]
+        next_cursor = _next(first, found[limit - 1]) if len(found) > limit else None
+        tag = weak_etag("comments", rows, next_cursor, window, calendar.time_zone)
+        if is_known(request.headers.get("if-none-match"), tag):
+            return not_modified(tag)
         note_reading(
             request,
             len(rows),
@@ -145,11 +150,8 @@ class CommentController(Controller):
             order=order,
             is_search=q is not None,
         )
-        return CommentPage(
-            comments=[_listed(row) for row in rows],
-            next_cursor=_next(first, rows[-1]) if len(found) > limit else None,
-            meta=list_meta(calendar, window),
-        )
+        page = CommentPage(comments=rows, next_cursor=next_cursor, meta=list_meta(calendar, window))
+        return Response(page, headers=etag_headers(tag))
 
 
 def _whose(viewer: Viewer, engineer_id: UUID | None) -> UUID | None:

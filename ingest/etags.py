@@ -30,7 +30,7 @@ def is_known(if_none_match: str | None, etag: str) -> bool:
     return "*" in given or etag.removeprefix("W/") in given
 
 
-def not_modified(etag: str) -> Response[None]:
+def not_modified(etag: str) -> Response[Any]:
     """Return the answer without a body, for whoever has it."""
     return Response(None, status_code=304, headers=etag_headers(etag))
 

@@ -26,6 +26,7 @@ def answer(
     *,
     figures: Callable[[], Struct],
     meta: Struct,
+    note: Callable[[], None] = lambda: None,
 ) -> Response[Any]:
     """Return the answer of a kind, or that the client has it already.
 
@@ -36,6 +37,7 @@ def answer(
         defined: what the figures are.
         figures: makes the answer but for its meta.
         meta: which names the moment of this answer, so it is made each time.
+        note: writes down that it was read, if it is.
     """
     accepted = request.headers
     headers = {"Vary": VARY}
@@ -51,6 +53,7 @@ def answer(
         if is_known(accepted.get("if-none-match"), tag):
             return not_modified(tag)
         headers = etag_headers(tag)
+    note()
     if encoded is None:
         encoded = Encoded(msgspec.json.encode(figures()), defined, tag)
         if len(encoded) <= MOST_BYTES_KEPT:

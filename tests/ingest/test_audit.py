@@ -13,6 +13,8 @@ from api_processes import api_process
 from conftest import Api
 from events import LONG_AGO
 
+from ingest.refresh import refresh
+
 PERSONAL = {
     "/sessions?from=2026-03-01&to=2026-03-02": "sessions",
     "/comments": "comments",
@@ -73,6 +75,26 @@ def test_each_answer_is_one_line(known: Acquaintance, lines: Lines, path: str) -
         assert line["request_id"] == answer.headers["x-request-id"]
         assert line["at"] > LONG_AGO
         assert "refused" not in line
+
+
+@pytest.mark.parametrize("path", [path for path, what in PERSONAL.items() if what != "sessions"])
+def test_whoever_has_it_already_reads_nothing(known: Acquaintance, lines: Lines, path: str) -> None:
+    """304 has no personal data; what has changed since is read, and is a line again."""
+    # An account that no refresh has seen is in no state that could be told from another.
+    refresh(known.api.settings, str(known.api.settings.database_url))
+    address = path.format(flow_id=known.flow_id)
+    asked: dict[str, Any] = {"role": "team_admin", "user_id": known.user_id}
+    tag = known.api("GET", address, **asked).headers["etag"]
+    assert len(lines.take()) == 1
+    again = known.api("GET", address, headers={"If-None-Match": tag}, **asked)
+    assert (again.status_code, again.content) == (304, b"")
+    assert "x-request-id" not in again.headers
+    assert lines.take() == []
+    another = known.complete(known.start())
+    known.write("POST", f"/sessions/{another}/rate", {"rating": 1, "comment": "New."})
+    new = known.api("GET", address, headers={"If-None-Match": tag}, **asked)
+    assert new.status_code == 200
+    assert len(lines.take()) == 1
 
 
 def test_lines_hold_no_personal_data(known: Acquaintance, lines: Lines) -> None:

@@ -193,7 +193,7 @@ HOWS: dict[str, dict[int, How]] = {
     "getCaller": {200: send},
     "getFigureMeanings": {200: send},
     "listSessions": {200: send},
-    "listComments": {200: send},
+    "listComments": {200: send, 304: of_what_is_known},
     "listMarts": {200: send},
     "describeMart": {200: send, 404: of_no_id},
     "readMart": OF_ROWS | {404: of_no_id},

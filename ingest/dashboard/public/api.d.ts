@@ -1724,6 +1724,13 @@ export interface operations {
                     "application/json": components["schemas"]["CommentPage"];
                 };
             };
+            /** @description What you have is still true */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description No or bad token */
             401: {
                 headers: {
