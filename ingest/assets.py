@@ -13,6 +13,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from ingest.one_script import one_script
+
 DASHBOARD = Path(__file__).parent / "dashboard"
 """Its folders: pages, scripts, charts and styles for itself; what is public, for everybody."""
 WORTH_COMPRESSING = 1_000
@@ -64,6 +66,12 @@ def dashboard_assets() -> Assets:
         for path in sorted(DASHBOARD.rglob("*"))
         if path.is_file()
     }
+    public = {
+        name.removeprefix("public/"): content.decode()
+        for name, content in contents.items()
+        if name.startswith("public/")
+    }
+    contents["public/widgets.js"] = one_script("widgets.js", public).encode()
     # The charts' library is made elsewhere, and belongs to them.
     digest = hashlib.sha256(version("vl-convert-python").encode())
     for name, content in contents.items():

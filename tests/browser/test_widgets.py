@@ -1,16 +1,17 @@
 """The widgets, in another application's page, with a real API behind them."""
 
-import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import psycopg
 import pytest
-from conftest import REPOSITORY, Api, Serve, with_changes
+from conftest import Api, Serve, with_changes
 from playwright.sync_api import BrowserContext, Dialog, Locator, Page, Request, Route, expect
 
 from browser.host import Host, hosting
@@ -753,9 +754,46 @@ def test_properties_of_a_framework_work_before_the_script_has_come(
     assert stored(RATINGS) == [(5, None)]
 
 
-def test_the_script_is_a_few_kilobytes() -> None:
-    folder = REPOSITORY / "ingest" / "dashboard" / "public"
-    sizes = [
-        len(gzip.compress((folder / name).read_bytes())) for name in ("client.js", "widgets.js")
-    ]
-    assert sum(sizes) < 11_000
+def test_a_token_that_never_comes_holds_nothing_up(
+    page: Page, api: Api, host: Host, stored: Callable[[str], Any]
+) -> None:
+    """It is asked for again, in this tab and in others."""
+    host.body = rating_of(completed(api))
+    page.goto(host.url)
+    page.evaluate(
+        """async ([api, token]) => {
+            const { configure } = await import(`${api}/widgets.js`);
+            window.asked = 0;
+            configure({ token: () => (++window.asked > 1 ? token : new Promise(() => {})) });
+        }""",
+        [host.api, host.token],
+    )
+    rate(page, 4)
+    wait_for(page, "delivered")
+    assert page.evaluate("window.asked") == 2
+    assert stored(RATINGS) == [(4, None)]
+
+
+@pytest.mark.parametrize("step_id", ["cable/power", "100 % of ü?", "a//b/"])
+def test_thumbs_work_for_every_step(
+    page: Page, api: Api, host: Host, stored: Callable[[str], Any], step_id: str
+) -> None:
+    host.body = thumbs_of(completed(api), escape(step_id))
+    page.goto(host.url)
+    up(page).click()
+    wait_for(page, "delivered")
+    assert stored(VOTES) == [(step_id, True)]
+    up(page).click()
+    wait_for(page, "delivered", 2)
+    assert stored(VOTES) == [(step_id, None)]
+
+
+def test_it_is_one_script_of_a_few_kilobytes(page: Page, host: Host) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(host.url)
+    page.wait_for_load_state("networkidle")
+    scripts = [url for url in asked if url.startswith(host.api)]
+    assert scripts == [f"{host.api}/widgets.js"]
+    script = httpx.get(scripts[0], headers={"Accept-Encoding": "gzip"})
+    assert int(script.headers["content-length"]) < 8_000

@@ -16,7 +16,10 @@ const LONGEST_BACKOFF_SECONDS = 300;
 const LONGEST_WAIT_SECONDS = 3600;
 const MOST_KEPT = 300;
 const KEPT_FOR = 30 * 24 * 3600 * SECOND;
-const LEASE = 40 * SECOND;
+const TOKEN_SECONDS = 10;
+const SEND_SECONDS = 30;
+/** Longer than a token and an answer may take. */
+const LEASE = 45 * SECOND;
 
 /** @type {Texts} */
 const texts = {
@@ -282,9 +285,23 @@ function next(closed, fetched) {
 /** @param {string} api */
 async function tokenOf(api) {
   const source = tokens.get(api);
-  const token = (typeof source === "function" ? await source() : source) || null;
+  const token = (typeof source === "function" ? await inTime(source()) : source) || null;
   if (token) owners.set(api, ownerOf(token));
   return token;
+}
+
+/**
+ * Whoever waits here keeps all tabs waiting.
+ *
+ * @template Value
+ * @param {Value | Promise<Value>} value
+ * @returns {Promise<Value>}
+ */
+function inTime(value) {
+  const late = new Promise((_, reject) => {
+    setTimeout(reject, TOKEN_SECONDS * SECOND, new Error("There was no token in time."));
+  });
+  return Promise.race([value, /** @type {Promise<never>} */ (late)]);
 }
 
 /** @param {string} api @returns {number} for how many seconds it asked to be left alone */
@@ -306,7 +323,12 @@ function backOff() {
  * @returns {Promise<boolean>} whether the API takes more
  */
 async function send(name, entry, token) {
-  const client = new Upshot({ baseUrl: entry.api, token, tries: 1 });
+  const client = new Upshot({
+    baseUrl: entry.api,
+    token,
+    tries: 1,
+    timeoutSeconds: SEND_SECONDS,
+  });
   const isLast = () => read(name)?.nonce === entry.nonce;
   try {
     await call(client, entry);
