@@ -7,9 +7,12 @@ is: those are kept for good. What other applications load has an address that st
 import gzip
 import hashlib
 import mimetypes
+import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from posixpath import dirname, join, normpath
 
 from msgspec import Struct
 
@@ -20,6 +23,10 @@ DASHBOARD = Path(__file__).parent / "dashboard"
 WORTH_COMPRESSING = 1_000
 VERSION = b"{version}"
 """What stands in the pages where the version belongs."""
+
+PAGES = {"team": "Team", "me": "My work", "flow": "Flow"}
+"""Those with figures, which are one page but for their script, with their titles."""
+_IMPORT = re.compile(r'^(?:import|export|\}) .*?from "(\.[^"]+\.js)";$', re.MULTILINE)
 
 _TYPES = {
     ".js": "text/javascript",
@@ -72,6 +79,9 @@ def dashboard_assets() -> Assets:
         if name.startswith("public/")
     }
     contents["public/widgets.js"] = one_script("widgets.js", public).encode()
+    page = contents.pop("pages/figures.html").decode()
+    for name, title in PAGES.items():
+        contents[f"pages/{name}.html"] = _page(page, name, title, contents)
     # The charts' library is made elsewhere, and belongs to them.
     digest = hashlib.sha256(version("vl-convert-python").encode())
     for name, content in contents.items():
@@ -89,3 +99,26 @@ def dashboard_assets() -> Assets:
             for name, content in contents.items()
         },
     )
+
+
+def _page(page: str, name: str, title: str, contents: Mapping[str, bytes]) -> bytes:
+    """Return a page that has all of its modules fetched at once, and not one after another."""
+    modules = _modules(f"scripts/{name}.js", contents)[1:]
+    links = (
+        f'<link rel="modulepreload" href="/assets/{VERSION.decode()}/{each}">' for each in modules
+    )
+    filled = {"{name}": name, "{title}": title, "{modules}": "\n    ".join(links)}
+    for place, text in filled.items():
+        page = page.replace(place, text)
+    return page.encode()
+
+
+def _modules(name: str, contents: Mapping[str, bytes]) -> list[str]:
+    """Return a module and those that it imports, and those that they import."""
+    found = [name]
+    for module in found:
+        for path in _IMPORT.findall(contents[module].decode()):
+            imported = normpath(join(dirname(module), path))
+            if imported not in found:
+                found.append(imported)
+    return found

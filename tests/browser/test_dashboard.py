@@ -1,9 +1,12 @@
 """The dashboard in a real browser: it shows what the API says, to whoever may see it."""
 
 import csv
+import json
+import logging
+import math
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -13,10 +16,10 @@ from uuid import UUID, uuid4
 import pytest
 from conftest import Api, Serve, Upshot
 from events import event
-from playwright.sync_api import Browser, Locator, Page, Response, expect
+from playwright.sync_api import Browser, Locator, Page, Response, Route, expect
 from real_input import ACCOUNT, data_folder
 
-from browser.visits import no_serious_violations, sign_in
+from browser.visits import no_serious_violations, sign_in, wait_until
 from ingest.demo import demo_tour
 from ingest.refresh import refresh
 from ingest.settings import Settings
@@ -145,6 +148,15 @@ def chart(page: Page, title: str) -> Locator:
     return page.get_by_role("region", name=title, exact=True).first
 
 
+def at_rest(page: Page) -> None:
+    """Wait until all charts take clicks."""
+    at_rest = """() => {
+        const drawings = [...document.querySelectorAll(".drawing")];
+        return drawings.every((each) => each.ariaBusy === "false" && each.querySelector("svg"));
+    }"""
+    wait_until(page, at_rest)
+
+
 def charted(page: Page, title: str) -> list[list[str]]:
     """The numbers of a chart, in its table."""
     card = chart(page, title)
@@ -189,7 +201,8 @@ def of_team(page: Page, said: dict[str, Any]) -> None:
         [
             day["date"],
             *(count(day[name]) for name in ("sessions", *OUTCOMES)),
-            count(day["sessions"] - sum(day[name] for name in OUTCOMES)),
+            count(day["sessions"] - day["completed"]),
+            count(day["completed"] - sum(day[name] for name in OUTCOMES)),
         ]
         for day in said["time_series"]
     ]
@@ -319,8 +332,8 @@ def test_days_are_the_accounts_wherever_one_looks_from(
         at(page, demo, "/?period=7d")
         for title in ("Outcomes per day", "CSAT over time"):
             drawn = chart(page, title).locator("svg").first
-            expect(drawn).to_contain_text(f"{day:%-d %b}")
-            expect(drawn).not_to_contain_text(f"{day - timedelta(days=1):%-d %b}")
+            expect(drawn).to_contain_text(f"{day:%b %-d}")
+            expect(drawn).not_to_contain_text(f"{day - timedelta(days=1):%b %-d}")
 
 
 # --- the address holds what is shown -------------------------------------------------------------
@@ -401,6 +414,7 @@ def test_my_own_figure_leads_to_my_own_sessions(page: Page, demo: Api) -> None:
 
 def test_a_day_leads_to_its_sessions(page: Page, demo: Api) -> None:
     at(page, demo, "/?period=7d")
+    at_rest(page)
     area = chart(page, "Outcomes per day").locator("svg .background").first
     box = area.bounding_box()
     assert box
@@ -420,6 +434,98 @@ def test_a_bar_of_ratings_leads_to_the_sessions_that_were_rated_so(page: Page, d
     status = behind(page).get_by_role("status")
     wanted = count(flow["csat_distribution"]["rating_5"])
     expect(status).to_contain_text(re.compile(f"^{wanted} session"))
+
+
+def counted(page: Page, number: int) -> None:
+    """The list has as many sessions as the bar that led to it; go back."""
+    status = behind(page).get_by_role("status")
+    expect(status).to_contain_text(re.compile(f"^{count(number)} session"))
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+@pytest.mark.parametrize("fate", ["went on", "completed here", "left here"])
+def test_each_bar_of_the_path_leads_to_its_sessions(page: Page, demo: Api, fate: str) -> None:
+    at(page, demo, f"/flows/{TOUR.flow_id}?period=90d")
+    said = ask(demo, f"/analytics/flows/{TOUR.flow_id}?period=90d")["steps"]
+    path = chart(page, "The path through the steps")
+    numbers: dict[str, Callable[[Any], int]] = {
+        "completed here": lambda step: step["completions"],
+        "left here": lambda step: step["drop_offs"],
+        "went on": lambda step: step["visits"] - step["completions"] - step["drop_offs"],
+    }
+    place, step = max(enumerate(said), key=lambda each: numbers[fate](each[1]))
+    name = f"name: {place + 1}. {step['title']}; fate: {fate}"
+    path.locator(f'svg [aria-label*="{name}"]').click()
+    assert numbers[fate](step) > 0
+    expect(page.get_by_role("dialog")).to_contain_text(step["title"])
+    counted(page, numbers[fate](step))
+    # And without a mouse.
+    path.get_by_role("button", name="Show the numbers").click()
+    cell = {"went on": 1, "completed here": 2, "left here": 3}[fate]
+    path.locator("tbody tr").nth(place).locator("td").nth(cell).get_by_role("button").click()
+    counted(page, numbers[fate](step))
+
+
+def test_each_part_of_the_donut_leads_to_its_sessions(page: Page, demo: Api) -> None:
+    at(page, demo, "/me?period=90d", "engineer", TOUR.engineer_id)
+    summary = ask(demo, "/analytics/me?period=90d", TOUR.engineer_id, "engineer")["summary"]
+    open_sessions = summary["total_sessions"] - summary["completed_sessions"]
+    assert open_sessions > 0
+    wanted = [summary["outcome_breakdown"][name] for name in OUTCOMES] + [open_sessions]
+    at_rest(page)
+    arcs = chart(page, "Outcomes").locator("svg .mark-arc")
+    arcs.scroll_into_view_if_needed()
+    box = arcs.bounding_box()
+    assert box
+    before = 0
+    for number in wanted:
+        # The middle of its part of the ring, clockwise from the top.
+        angle = 2 * math.pi * (before + number / 2) / summary["total_sessions"]
+        x, y = 0.4 * math.sin(angle), -0.4 * math.cos(angle)
+        if number:
+            page.mouse.click(
+                box["x"] + box["width"] * (0.5 + x), box["y"] + box["height"] * (0.5 + y)
+            )
+            counted(page, number)
+        before += number
+
+
+def test_an_area_leads_to_that_outcome_of_that_day(page: Page, demo: Api) -> None:
+    at(page, demo, "/?period=7d")
+    at_rest(page)
+    card = chart(page, "Outcomes per day")
+    card.scroll_into_view_if_needed()
+    box = card.locator("svg .background").first.bounding_box()
+    label = card.locator("svg .role-axis-label text", has_text=re.compile("^[0-9]+$"))
+    zero, top = label.first.bounding_box(), label.last.bounding_box()
+    assert box
+    assert zero
+    assert top
+    height = (zero["y"] - top["y"]) / int(label.last.text_content() or "")
+    day = ask(demo, "/analytics/team?period=7d")["time_series"][3]
+    counts = [*(day[name] for name in OUTCOMES), day["sessions"] - day["completed"]]
+    assert sum(number > 0 for number in counts) > 1
+    below = 0
+    for number in filter(None, counts):
+        # The middle of the fourth of seven days.
+        up = (below + number / 2) * height
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - up)
+        expect(page).to_have_url(re.compile(f"day%3A{day['date']}"))
+        counted(page, number)
+        below += number
+
+
+def test_shares_in_tables_lead_to_what_they_count(page: Page, demo: Api) -> None:
+    at(page, demo, "/?period=90d")
+    said = ask(demo, "/analytics/team?period=90d")
+    [engineer, *_] = said["top_engineers"]
+    page.locator("#top-engineers .share button").first.click()
+    counted(page, round(engineer["completion_rate"] * engineer["sessions"]))
+    page.locator("#pick-avg_csat").click()
+    counted(page, said["summary"]["total_ratings"])
+    page.locator("#top-flows .sample-below button").first.click()
+    counted(page, said["top_flows"][0]["ratings"])
 
 
 def test_a_row_leads_to_its_sessions(page: Page, demo: Api) -> None:
@@ -465,6 +571,30 @@ def test_every_table_can_be_saved_as_csv(page: Page, demo: Api) -> None:
             found = [row["sessions"] for row in csv.DictReader(text)]
         said = ask(demo, "/analytics/team?period=7d")[part]
         assert found == [str(row["sessions"]) for row in said]
+
+
+def test_a_long_list_is_saved_page_by_page_and_can_be_stopped(page: Page, demo: Api) -> None:
+    total = ask(demo, "/sessions?period=90d&total=true")["total"]
+    assert total > 500
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/v1/sessions?*limit=500*", hold)
+    at(page, demo, "/?period=90d&behind=")
+    dialog = behind(page)
+    dialog.get_by_role("button", name="CSV of all").click()
+    expect(dialog.locator(".saving")).to_contain_text("Reading")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog.locator(".saving")).to_contain_text("Cancelled.")
+    for route in held:
+        route.continue_()
+    page.unroute("**/api/v1/sessions?*limit=500*", hold)
+    file = saved(page, dialog.get_by_role("button", name="CSV of all"))
+    expect(dialog.locator(".saving")).to_contain_text(f"{count(total)} saved.")
+    with file.open(newline="") as text:
+        assert len({row["session_id"] for row in csv.DictReader(text)}) == total
 
 
 @pytest.mark.parametrize(
@@ -540,8 +670,10 @@ def test_nobody_is_led_to_another_site(page: Page, demo: Api) -> None:
 
 
 def test_a_token_in_the_fragment_signs_in_and_goes_out_of_the_address(
-    page: Page, demo: Api
+    page: Page, demo: Api, expected_errors: list[str]
 ) -> None:
+    # Who was there before? Nobody.
+    expected_errors.append("401")
     token = demo.token("team_admin")
     page.goto(f"{demo.url}/?period=7d#token={token}")
     loaded(page)
@@ -556,6 +688,121 @@ def test_a_token_in_the_fragment_signs_in_and_goes_out_of_the_address(
     page.wait_for_url(f"{demo.url}/")
 
 
+def test_a_link_for_somebody_else_asks_first(page: Page, demo: Api) -> None:
+    name = ask(demo, "/me", TOUR.engineer_id, "engineer")["user_name"]
+    at(page, demo, "/?period=7d", user=TOUR.admin_id)
+    admin = ask(demo, "/me", TOUR.admin_id)["user_name"]
+    link = f"{demo.url}/me?period=7d#token={demo.token('engineer', TOUR.engineer_id)}"
+    page.goto(link)
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text(re.compile(f"signed in as {admin}[.] Continue as {name}[?]"))
+    expect(question.get_by_role("button", name=f"Stay {admin}")).to_be_focused()
+    assert "token" not in page.url
+    no_serious_violations(page)
+    page.keyboard.press("Enter")
+    loaded(page)
+    expect(page.locator(".who")).to_have_text(admin)
+    for key in ("Escape", "Tab"):
+        page.goto("about:blank")
+        page.goto(link)
+        expect(question).to_be_visible()
+        page.keyboard.press(key)
+        if key == "Tab":
+            page.keyboard.press("Enter")
+        loaded(page)
+        expect(page.locator(".who")).to_have_text(name if key == "Tab" else admin)
+    # A new token of the same person is none to ask about, and a bad one signs nobody out.
+    page.goto("about:blank")
+    page.goto(link)
+    loaded(page)
+    expect(question).to_have_count(0)
+
+
+def test_an_old_link_signs_nobody_out(page: Page, demo: Api, expected_errors: list[str]) -> None:
+    expected_errors.append("401")
+    at(page, demo, "/me?period=7d", user=TOUR.admin_id)
+    admin = ask(demo, "/me", TOUR.admin_id)["user_name"]
+    page.goto("about:blank")
+    page.goto(f"{demo.url}/me#token=eyJ.nonsense.x")
+    loaded(page)
+    expect(page.locator(".who")).to_have_text(admin)
+
+
+# --- looking again -------------------------------------------------------------------------------
+
+
+def look_again(page: Page) -> None:
+    """Come back to the tab: the page looks at once."""
+    with page.expect_response("**/api/v1/analytics/**"):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_timeout(300)
+
+
+class Lines(logging.Handler):
+    """What the audit was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.what: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.what.append(json.loads(record.getMessage())["what"])
+
+
+@pytest.fixture
+def audited() -> Iterator[list[str]]:
+    handler, logger = Lines(), logging.getLogger("upshot.audit")
+    logger.addHandler(handler)
+    yield handler.what
+    logger.removeHandler(handler)
+
+
+def test_a_page_that_stays_open_reads_once_what_stays_true(
+    page: Page, demo: Api, audited: list[str]
+) -> None:
+    """But for the window before, which ends a minute later each minute."""
+    minutes = set()
+    at(page, demo, f"/flows/{TOUR.flow_id}?period=30d")
+    for _ in range(8):
+        look_again(page)
+        minutes.add(datetime.now(UTC).minute)
+    assert audited.count("comments") == 1
+    assert 1 <= audited.count("flow_comments") <= len(minutes) + 1 < 8
+
+
+def test_the_moment_of_the_figures_goes_on_while_they_stay_true(page: Page, demo: Api) -> None:
+    at(page, demo, "/?from=2026-01-01&to=2026-01-07")
+    moment = page.locator(".freshness time")
+    before = str(moment.get_attribute("datetime"))
+    page.wait_for_timeout(1_500)
+    look_again(page)
+    after = datetime.fromisoformat(str(moment.get_attribute("datetime")))
+    assert timedelta(seconds=1) < after - datetime.fromisoformat(before) < timedelta(minutes=1)
+    assert abs(datetime.now(UTC) - after) < timedelta(seconds=30)
+
+
+def test_a_page_that_is_left_alone_looks_less_often(page: Page, demo: Api) -> None:
+    page.clock.install()
+    at(page, demo, "/me?period=7d", user=TOUR.admin_id)
+    looks: list[str] = []
+    page.on("requestfinished", lambda request: looks.append(request.url))
+    with page.expect_response("**/analytics/me**"):
+        page.clock.run_for(10_000)
+    for _ in range(31):
+        page.clock.run_for(10_000)
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(1_000)
+    looks.clear()
+    for _ in range(18):
+        page.clock.run_for(10_000)
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(1_000)
+    assert 2 <= sum("/analytics/me" in each for each in looks) <= 4
+    page.mouse.move(100, 100)
+    with page.expect_response("**/analytics/me**"):
+        page.clock.run_for(10_000)
+
+
 # --- small, empty, broken ------------------------------------------------------------------------
 
 
@@ -567,6 +814,45 @@ def test_a_share_of_few_is_shown_with_what_it_may_be(page: Page, small: Small) -
     expect(tile).to_have_class(re.compile("is-few"))
     for table in ("#top-flows", "#top-engineers"):
         expect(page.locator(f"{table} .share")).to_contain_text("only 1")
+
+
+def test_small_samples_look_small_in_charts_too(page: Page, small: Small) -> None:
+    at(page, small.api, f"/flows/{small.flow_id}?period=7d")
+    likely = f"100 % of 1, likely 20.7{NONE}100 %"
+    stars = chart(page, "Ratings by stars")
+    expect(stars.locator("svg")).to_contain_text("1 of only 1")
+    stars.locator("svg .mark-rect path").first.hover()
+    expect(page.locator("#vg-tooltip-element")).to_contain_text(likely)
+    for title in ("Ratings by stars", "The path through the steps"):
+        card = chart(page, title)
+        card.get_by_role("button", name="Show the numbers").click()
+        share = card.locator("tbody .share").first
+        expect(share).to_contain_text(f"only 1 · 20.7{NONE}100 %" if "star" in title else "only 1")
+        expect(share).to_have_class(re.compile("is-few"))
+        file = saved(page, card.get_by_role("button", name="as CSV"))
+        with file.open(newline="") as text:
+            first = next(csv.DictReader(text))
+        name = "share" if "star" in title else "drop_off"
+        assert {f"{name}_low", f"{name}_high"} < first.keys()
+        assert first[f"{name}_of"] == "1"
+
+
+def test_intervals_of_the_page_are_those_of_the_api(page: Page, demo: Api) -> None:
+    at(page, demo, "/")
+    rows = ask(demo, "/analytics/team?period=90d&top=1000")
+    rates = [*rows["top_flows"], *rows["top_engineers"]]
+    shares = [[round(row["completion_rate"] * row["sessions"]), row["sessions"]] for row in rates]
+    found = page.evaluate(
+        """async (shares) => {
+            const script = document.querySelector("script[type=module]").src;
+            const { likely } = await import(script.replace("team.js", "tiles.js"));
+            return shares.map((share) => likely(...share));
+        }""",
+        shares,
+    )
+    for row, interval in zip(rates, found, strict=True):
+        said = row["completion_rate_interval"]
+        assert {name: pytest.approx(said[name], abs=0.0006) for name in said} == interval
 
 
 def test_texts_are_texts_whatever_they_look_like(page: Page, small: Small) -> None:

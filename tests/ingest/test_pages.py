@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -90,6 +91,20 @@ def test_all_that_a_page_loads_is_there_and_comes_from_here(site: httpx.Client, 
         assert address in {*PUBLIC, "/favicon.ico"} or answer.headers["cache-control"].endswith(
             "immutable"
         )
+
+
+@pytest.mark.parametrize("path", PAGES[:3])
+def test_a_page_has_all_its_modules_fetched_at_once(site: httpx.Client, path: str) -> None:
+    """None is found only when the one that imports it has come."""
+    scripts = [each for each in read(site.get(path).text).loaded if each.endswith(".js")]
+    assert len(scripts) == len({*scripts}) > 10
+    for address in scripts[:-1]:
+        text = site.get(address).text
+        for imported in re.findall(
+            r'from "(\.[^"]+)"', re.sub(r"/\*\*.*?\*/", "", text, flags=re.DOTALL)
+        ):
+            assert urljoin(address, imported) in scripts, (address, imported)
+    assert scripts[-1].endswith("/vega.js")
 
 
 def test_no_script_and_no_style_names_another_site() -> None:

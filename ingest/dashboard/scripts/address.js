@@ -82,7 +82,7 @@ export function behindAsked() {
   return Object.fromEntries(
     filters.map((filter) => {
       const colon = filter.indexOf(":");
-      return [filter.slice(0, colon), filter.slice(colon + 1)];
+      return [filter.slice(0, colon), decoded(filter.slice(colon + 1))];
     }),
   );
 }
@@ -90,7 +90,16 @@ export function behindAsked() {
 /** @param {Record<string, string | number | undefined | null>} filters */
 export function behindText(filters) {
   return Object.entries(filters)
-    .filter(([, value]) => value !== undefined && value !== null)
-    .map(([name, value]) => `${name}:${value}`)
+    .flatMap(([name, value]) => (value === undefined || value === null ? [] : [/** @type {const} */ ([name, value])]))
+    .map(([name, value]) => `${name}:${encodeURIComponent(value)}`)
     .join(",");
+}
+
+/** @param {string} text a step's id may have the signs that part these texts */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -4,19 +4,25 @@ import { ask, asked, behindAsked, behindText, windowAsked } from "./address.js";
 import { h, refill } from "./elements.js";
 import { UpshotProblem } from "../public/client.js";
 import { toSignIn, upshot } from "./signed-in.js";
-import { plainTable, saveCsv } from "./table.js";
-import { at, count, minutes, some, stars, wholeDay } from "./words.js";
+import { saveAll } from "./save-all.js";
+import { plainTable } from "./table.js";
+import { days, lately, minutes, some, stars, wholeDay } from "./words.js";
 
 const PAGE = 50;
-const MOST_IN_A_FILE = 10_000;
-const LARGEST_PAGE = 500;
 
 const body = h("div", { class: "behind" });
-const dialog = h("dialog", { "aria-labelledby": "behind-title", onclose: () => behindAsked() && ask({ behind: null }) }, body);
+const dialog = h("dialog", { "aria-labelledby": "behind-title", onclose: forget }, body);
 
 /** @type {Record<string, string>} */
 let whole = {};
+/** What the steps are called that sessions are filtered by. @type {Map<string, string>} */
+export const stepTitles = new Map();
 let turn = 0;
+
+/** Take the sessions out of the address, unless others are shown by the time one hears of it. */
+function forget() {
+  if (!dialog.open && behindAsked()) ask({ behind: null });
+}
 
 /**
  * Say what the whole page is about, which every figure on it is of.
@@ -54,12 +60,17 @@ export async function showSessions(around) {
   }
 }
 
+/** @param {unknown} problem */
+function isSignedOut(problem) {
+  return problem instanceof UpshotProblem && problem.status === 401;
+}
+
 /**
  * @param {unknown} problem
  * @param {import("./page.js").Around} around
  */
 function fail(problem, around) {
-  if (problem instanceof UpshotProblem && problem.status === 401) return toSignIn();
+  if (isSignedOut(problem)) return toSignIn();
   refill(
     body,
     head("Sessions"),
@@ -81,29 +92,43 @@ async function fill(filters, around, isWanted) {
   const rows = first.sessions;
   let cursor = first.next_cursor ?? undefined;
   const total = first.total ?? 0;
-  const title = titleOf(filters, around);
 
-  const csvOf = total > MOST_IN_A_FILE ? `CSV of the newest ${count(MOST_IN_A_FILE)}` : "CSV of all";
+  const { window } = first.meta;
+  const when = window && !filters.day ? `, ${days(window.from, window.to)}` : "";
+  const file = saveAll({
+    fileName: "sessions",
+    label: "CSV of all of these sessions",
+    id: "behind-csv",
+    text: "CSV of all",
+    columns,
+    total,
+    load: async (page) => {
+      const { sessions, next_cursor: next } = await upshot.sessions({ ...asking, ...page });
+      return { rows: sessions, next };
+    },
+    fail: (problem) => isSignedOut(problem) && toSignIn(),
+  });
 
   const draw = () =>
     refill(
       body,
-      head(title),
-      h(
-        "p",
-        { class: "muted", role: "status" },
-        some(total),
-        rows.length < total ? `, the newest ${rows.length} shown` : "",
-      ),
-      rows.length
-        ? plainTable(columns, rows, title)
-        : h("p", { class: "empty" }, "None. Look at other days."),
+      head(titleOf(filters, around)),
       h(
         "div",
-        { class: "buttons" },
-        cursor && h("button", { id: "more", onclick: more }, "Show more"),
-        rows.length > 0 && h("button", { class: "quiet", onclick: saveAll, id: "behind-csv" }, csvOf),
+        { class: "card-head" },
+        h(
+          "p",
+          { class: "muted", role: "status" },
+          some(total),
+          when,
+          rows.length < total ? `, the newest ${rows.length} shown` : "",
+        ),
+        rows.length > 0 && file,
       ),
+      rows.length
+        ? plainTable(columns, rows, "Sessions")
+        : h("p", { class: "empty" }, "None. Look at other days."),
+      cursor && h("div", { class: "buttons" }, h("button", { id: "more", onclick: more }, "Show more")),
     );
   /** @param {(button: HTMLButtonElement) => Promise<void>} act */
   const onceAtATime = (act) => async (/** @type {Event} */ event) => {
@@ -123,21 +148,7 @@ async function fill(filters, around, isWanted) {
     cursor = next.next_cursor ?? undefined;
     draw();
   });
-  const saveAll = onceAtATime(async () => saveCsv("sessions", columns, await all(asking)));
   draw();
-}
-
-/** @param {object} asking */
-async function all(asking) {
-  const rows = [];
-  /** @type {string | undefined} */
-  let cursor;
-  do {
-    const page = await upshot.sessions({ ...asking, limit: LARGEST_PAGE, cursor });
-    rows.push(...page.sessions);
-    cursor = page.next_cursor ?? undefined;
-  } while (cursor && rows.length < MOST_IN_A_FILE);
-  return rows;
 }
 
 /**
@@ -155,7 +166,7 @@ function query({ day, ...filters }) {
 function head(title) {
   return h(
     "div",
-    { class: "card-head" },
+    { class: "card-head dialog-head" },
     h("h2", { id: "behind-title" }, title),
     h("button", { class: "quiet", onclick: () => dialog.close(), "aria-label": "Close" }, "✕"),
   );
@@ -165,13 +176,19 @@ function head(title) {
  * @param {Record<string, string>} filters
  * @param {import("./page.js").Around} around
  */
-function titleOf({ day, outcome, completed, rating }, { caller }) {
+function titleOf({ day, outcome, completed, rating, dated_by, step_id, ...step }, { caller }) {
   // Whatever figure led here: an engineer reads no others.
   const parts = [caller.role === "engineer" ? "Your own sessions" : "Sessions"];
   if (outcome) parts.push(outcome === "none" ? "without an outcome" : `that were ${outcome}`);
-  if (completed) parts.push(completed === "true" ? "that were completed" : "not completed");
+  if (step_id) {
+    const title = `“${stepTitles.get(step_id) ?? step_id}”`;
+    if (step.step_was_last === undefined) parts.push(`that reached ${title}`);
+    else if (step.step_was_last === "false") parts.push(`that went on from ${title}`);
+    else parts.push(completed === "true" ? `completed at ${title}` : `left at ${title}`);
+  } else if (completed) parts.push(completed === "true" ? "that were completed" : "not completed");
   if (rating) parts.push(`rated ${rating}`);
-  if (day) parts.push(`of ${wholeDay(day)}`);
+  else if (dated_by === "rating") parts.push("that were rated");
+  if (day) parts.push(`${dated_by === "rating" ? "on" : "of"} ${wholeDay(day)}`);
   return parts.join(" ");
 }
 
@@ -183,7 +200,7 @@ function titleOf({ day, outcome, completed, rating }, { caller }) {
 function columnsOf(zone, { caller }) {
   /** @type {import("./table.js").Column[]} */
   const columns = [
-    { name: "started_at", title: "Started", value: (row) => row.started_at, show: (row) => at(row.started_at, zone) },
+    { name: "started_at", title: "Started", value: (row) => row.started_at, show: (row) => lately(row.started_at, zone) },
     { name: "flow", title: "Flow", value: (row) => row.flow_name },
     { name: "engineer", title: "Engineer", value: (row) => row.user_name },
     { name: "outcome", title: "Outcome", value: (row) => row.outcome ?? (row.completed_at ? "none" : "not completed") },

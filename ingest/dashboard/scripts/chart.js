@@ -4,9 +4,9 @@
  * @typedef {{
  *   title: string,
  *   fileName: string,
- *   spec: (rows: any[], width: number) => object,
+ *   spec: (rows: any[], width: number) => Promise<object>,
  *   columns: import("./table.js").Column[],
- *   onPick?: (row: any) => void,
+ *   onPick?: (row: any, event: any) => void,
  *   empty: string,
  *   note?: string,
  * }} ChartOptions
@@ -19,7 +19,22 @@ import { plainTable, saveCsv } from "./table.js";
 /** @returns {Promise<typeof import("../vega.d.ts")>} */
 const library = () => import("../vega.js");
 
+/** How the specs are imported: when they are drawn, as the figures need not wait for them. */
+export const JSON_MODULE = /** @type {const} */ ({ with: { type: "json" } });
+
+/**
+ * @template Spec
+ * @param {Promise<{default: Spec}>} module
+ * @returns {Promise<Spec>} one's own, to be changed
+ */
+export async function specOf(module) {
+  return structuredClone((await module).default);
+}
+
+/** A phone's: legends take several lines there. */
+export const NARROW = 400;
 const SHARPNESS = 2;
+const OUTCOME_COLOURS = ["resolved", "workaround", "escalated", "unresolved", "open", "unsaid"];
 
 export class Chart {
   /** @type {any[]} */
@@ -29,6 +44,7 @@ export class Chart {
   #width = 0;
   #turn = 0;
   #isTable = false;
+  #underWay = 0;
   /** @type {HTMLButtonElement[]} */
   #pictures = [];
   #drawing = h("div", { class: "drawing" });
@@ -80,13 +96,21 @@ export class Chart {
   }
 
   async #draw() {
+    this.#beginOrEnd(1);
     try {
       await this.#tryToDraw();
     } catch {
       this.#drawn = null;
       refill(this.#drawing, h("p", { class: "empty" }, "It cannot be drawn; Table has its numbers."));
     }
+    this.#beginOrEnd(-1);
     this.#allowPictures();
+  }
+
+  /** @param {number} drawings that are under way more now */
+  #beginOrEnd(drawings) {
+    this.#underWay += drawings;
+    this.#drawing.setAttribute("aria-busy", String(this.#underWay > 0));
   }
 
   /** There is a picture to save where one is seen. */
@@ -107,10 +131,12 @@ export class Chart {
     if (!this.#drawn) {
       refill(this.#drawing, h("p", { class: "loading" }, h("span", { class: "spinner" }), "Drawing …"));
     }
-    const { vegaEmbed } = await library();
+    const [{ vegaEmbed }, spec] = await Promise.all([
+      library(),
+      this.#options.spec(this.#rows, this.#width),
+    ]);
     if (turn !== this.#turn) return;
     const host = h("div", { class: "host" });
-    const spec = this.#options.spec(this.#rows, this.#width);
     host.style.width = `${this.#width}px`;
     this.#drawing.style.minHeight = `${this.#drawing.clientHeight}px`;
     const before = this.#drawn;
@@ -124,7 +150,7 @@ export class Chart {
         renderer: "svg",
         defaultStyle: false,
         tooltip: { disableDefaultStyle: true },
-        config: theme(),
+        config: theme(this.#width),
       },
     );
     before?.finalize();
@@ -132,8 +158,8 @@ export class Chart {
     this.#drawn = drawn;
     performance.mark("chart");
     this.#drawing.style.minHeight = "";
-    drawn.view.addEventListener("click", (_, item) => {
-      if (item?.datum) this.#options.onPick?.(item.datum);
+  drawn.view.addEventListener("click", (event, item) => {
+      if (item?.datum) this.#options.onPick?.(item.datum, event);
     });
   }
 
@@ -163,7 +189,7 @@ export class Chart {
   /** @param {string} fileName */
   async #saveSvg(fileName) {
     const svg = await this.#drawn?.view.toSVG();
-    if (svg) save(`${fileName}.svg`, "image/svg+xml", svg);
+    if (svg) save(`${fileName}.svg`, "image/svg+xml", [svg]);
   }
 }
 
@@ -176,8 +202,12 @@ export function colour(name) {
 
 const probe = h("span", { hidden: true });
 
-/** Read the colours and fonts of the page, so that the charts have them. */
-function theme() {
+/**
+ * Read the colours and fonts of the page, so that the charts have them.
+ *
+ * @param {number} width
+ */
+function theme(width) {
   const font = getComputedStyle(document.body).fontFamily;
   const text = colour("text-muted");
   return {
@@ -192,7 +222,7 @@ function theme() {
       tickColor: colour("line"),
       labelFontSize: 11,
     },
-    legend: { labelColor: text, titleColor: text, labelFontSize: 12, symbolStrokeWidth: 0 },
+    legend: { labelColor: text, titleColor: text, labelFontSize: 12, symbolStrokeWidth: 0, ...(width < NARROW && { columns: 2 }) },
     title: { color: text, fontSize: 12, fontWeight: 600 },
     text: { color: colour("text"), fontSize: 12 },
     bar: { color: colour("accent") },
@@ -204,7 +234,7 @@ function theme() {
       "today-label": { color: text, fontSize: 11 },
     },
     range: {
-      category: ["resolved", "workaround", "escalated", "unresolved", "open"].map(colour),
+      category: OUTCOME_COLOURS.map(colour),
     },
   };
 }

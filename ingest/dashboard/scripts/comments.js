@@ -3,15 +3,16 @@
 import { ask, asked, lookAgain } from "./address.js";
 import { h } from "./elements.js";
 import { upshot } from "./signed-in.js";
-import { saveCsv } from "./table.js";
+import { saveAll } from "./save-all.js";
 import { at, stars } from "./words.js";
 
 const MORE = 20;
 const LARGEST_PAGE = 500;
-const MOST_IN_A_FILE = 10_000;
 const ORDERS = { newest: "Newest first", lowest: "Lowest rated first" };
 
 let shown = MORE;
+/** @type {HTMLElement | undefined} */
+let saving;
 
 /** @param {string} flowId */
 function load(flowId) {
@@ -25,19 +26,6 @@ function load(flowId) {
 function query(flowId) {
   const { order, q } = asked();
   return { flow_id: flowId, order: order === "lowest" ? "lowest" : "newest", q: q || undefined };
-}
-
-/** @param {string} flowId */
-async function all(flowId) {
-  const rows = [];
-  /** @type {string | undefined} */
-  let cursor;
-  do {
-    const page = await upshot.comments({ ...query(flowId), limit: LARGEST_PAGE, cursor });
-    rows.push(...page.comments);
-    cursor = page.next_cursor ?? undefined;
-  } while (cursor && rows.length < MOST_IN_A_FILE);
-  return rows;
 }
 
 function showMore() {
@@ -91,8 +79,7 @@ function element(page, zone, flowId) {
           h("span", { class: "hidden" }, "Search in the comments"),
           h("input", { id: "q", name: "q", type: "search", maxlength: 100, placeholder: "Search", value: q }),
         ),
-        page.comments.length > 0 &&
-          h("button", { type: "button", class: "quiet", "aria-label": "Save “Comments” as CSV", onclick: async () => saveAll(await all(flowId)) }, "CSV"),
+        page.comments.length > 0 && (saving ??= file(flowId)),
       ),
     ),
     page.comments.length === 0
@@ -121,11 +108,20 @@ function comment(each, zone) {
   );
 }
 
-/** @param {ListedComment[]} rows */
-function saveAll(rows) {
+/** @param {string} flowId the page's own, so one button does */
+function file(flowId) {
   /** @param {string} name */
   const column = (name) => ({ name, title: name, value: (/** @type {any} */ row) => row[name] });
-  saveCsv("comments", ["created_at", "rating", "comment", "user_name"].map(column), rows);
+  return saveAll({
+    fileName: "comments",
+    label: "Save “Comments” as CSV",
+    id: "comments-csv",
+    columns: ["created_at", "rating", "comment", "user_name"].map(column),
+    load: async (page) => {
+      const { comments: rows, next_cursor: next } = await upshot.comments({ ...query(flowId), ...page });
+      return { rows, next };
+    },
+  });
 }
 
 export const comments = { load, element };

@@ -3,12 +3,9 @@
 const ACTS = /^[=+\-@\t\r]/;
 const NEEDS_QUOTES = /[",\r\n]/;
 
-/**
- * @param {string[]} names
- * @param {(string | number | null | undefined)[][]} rows
- */
-export function csv(names, rows) {
-  return [names, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+/** @param {(string | number | null | undefined)[][]} rows the first of a file are its names */
+export function csv(rows) {
+  return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 }
 
 /** @param {string | number | null | undefined} value a text that a spreadsheet would run is quoted */
@@ -24,10 +21,10 @@ function cell(value) {
  *
  * @param {string} name
  * @param {string} type
- * @param {string} text
+ * @param {string[]} parts
  */
-export function save(name, type, text) {
-  const address = URL.createObjectURL(new Blob([text], { type }));
+export function save(name, type, parts) {
+  const address = URL.createObjectURL(new Blob(parts, { type }));
   saveFrom(name, address);
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

@@ -1,14 +1,11 @@
 /** What several pages show: the tiles, charts and tables of the figures that they share. */
 
-import outcomesSpec from "../charts/outcomes.json" with { type: "json" };
-import csatSpec from "../charts/csat.json" with { type: "json" };
-import distributionSpec from "../charts/distribution.json" with { type: "json" };
 import { addressOf } from "./address.js";
 import { showBehind } from "./behind.js";
-import { Chart } from "./chart.js";
+import { Chart, JSON_MODULE, specOf } from "./chart.js";
 import { h } from "./elements.js";
-import { FEW, between, shareBar } from "./tiles.js";
-import { count, minutes, percent, range, signed, tenths, NONE } from "./words.js";
+import { FEW, between, likely, shareBar, shareText } from "./tiles.js";
+import { count, minutes, percent, range, signed, some, tenths, NONE } from "./words.js";
 
 /**
  * @typedef {import("./table.js").Column} Column
@@ -68,6 +65,7 @@ export function commonTiles({ summary, previous }) {
       change: change?.p50_duration_minutes,
       changeText: (size) => signed(size, minutes),
       isBetterUp: false,
+      onpick: () => showBehind({ completed: "true" }),
     },
     {
       name: "avg_csat",
@@ -79,6 +77,7 @@ export function commonTiles({ summary, previous }) {
       change: change?.avg_csat,
       changeText: (size) => signed(size, tenths),
       isBetterUp: true,
+      onpick: () => showBehind({ dated_by: "rating" }),
     },
   ];
 }
@@ -90,7 +89,8 @@ export function commonTiles({ summary, previous }) {
 export function dailyRows(series, partialDay) {
   return series.map((row) => ({
     ...row,
-    no_outcome: row.sessions - OUTCOMES.reduce((sum, outcome) => sum + row[outcome], 0),
+    no_outcome: row.completed - OUTCOMES.reduce((sum, outcome) => sum + row[outcome], 0),
+    not_completed: row.sessions - row.completed,
     is_partial: row.date === partialDay,
   }));
 }
@@ -113,30 +113,84 @@ export function drill(text, filters) {
   return h("button", { class: "drill", onclick: () => showBehind(filters) }, text);
 }
 
+/**
+ * How a session may have ended, by the names that the rows have, with what finds them.
+ *
+ * @type {{name: string, title: string, filters: Record<string, string>}[]}
+ */
+const ENDS = [
+  ...OUTCOMES.map((outcome) => ({ name: outcome, title: outcome, filters: { outcome } })),
+  { name: "not_completed", title: "not completed", filters: { completed: "false" } },
+  { name: "no_outcome", title: "no outcome", filters: { outcome: "none" } },
+];
+
+/**
+ * Of all sessions; that a completed one has no outcome is an exception, and shown as one.
+ *
+ * @param {Summary} summary
+ */
+export function endRows({ outcome_breakdown: breakdown, total_sessions: of, completed_sessions: completed }) {
+  if (of === 0) return [];
+  const told = OUTCOMES.reduce((sum, outcome) => sum + breakdown[outcome], 0);
+  /** @type {Record<string, number>} */
+  const counts = { ...breakdown, not_completed: of - completed, no_outcome: completed - told };
+  const rows = ENDS.map((end, place) => {
+    const number = counts[end.name] ?? 0;
+    const share = number / of;
+    return {
+      ...end,
+      place,
+      count: number,
+      share,
+      total: of,
+      label: `${end.title} · ${count(number)}`,
+      share_text: shareText(share, likely(number, of), of),
+    };
+  });
+  return rows.filter((row) => row.name !== "no_outcome" || row.count > 0);
+}
+
 /** @param {string} fileName */
 export function outcomesChart(fileName) {
   return new Chart({
     title: "Outcomes per day",
     fileName,
-    spec: (rows) => (rows.length < FEW_DAYS ? inBars(outcomesSpec) : outcomesSpec),
+    spec: outcomesOf,
     columns: [
       DAY_COLUMN,
       numberColumn("sessions", "Sessions"),
-      ...OUTCOMES.map((each) => numberColumn(each, each)),
-      numberColumn("no_outcome", "no outcome"),
+      ...ENDS.map(({ name, title, filters }) =>
+        drillColumn(name, title, (row) => ({ day: row.date, ...filters })),
+      ),
     ],
-    onPick: (row) => showBehind({ day: dateOf(row) }),
+    onPick: (row, event) => showBehind({ day: dateOf(row), ...endAt(event) }),
     empty: "No sessions in these days. Choose more days.",
   });
 }
 
+/** @param {ReturnType<typeof dailyRows>} rows */
+async function outcomesOf(rows) {
+  const spec = await specOf(import("../charts/outcomes.json", JSON_MODULE));
+  const [, areas] = /** @type {any[]} */ (spec.layer);
+  // An area needs days to lie between.
+  if (rows.length < FEW_DAYS) areas.mark.type = "bar";
+  if (!rows.some((row) => row.no_outcome)) areas.encoding.color.scale.domain.pop();
+  return spec;
+}
+
 /**
- * An area needs days to lie between.
+ * Which area a click was on: it lies below what takes the clicks of its day.
  *
- * @param {object} spec
+ * @param {MouseEvent} event
  */
-function inBars(spec) {
-  return JSON.parse(JSON.stringify(spec).replace('"type":"area"', '"type":"bar"'));
+function endAt({ clientX, clientY }) {
+  for (const element of document.elementsFromPoint(clientX, clientY)) {
+    const { datum, items } = /** @type {any} */ (element).__data__ ?? {};
+    const name = datum?.outcome ?? items?.[0]?.datum?.outcome;
+    const end = ENDS.find((each) => each.name === name);
+    if (end) return end.filters;
+  }
+  return {};
 }
 
 /** @param {any} row a datum of a chart, whose day is a moment at midnight, UTC */
@@ -148,7 +202,7 @@ export function csatChart() {
   return new Chart({
     title: "CSAT over time",
     fileName: "csat",
-    spec: () => csatSpec,
+    spec: () => specOf(import("../charts/csat.json", JSON_MODULE)),
     columns: [
       {
         name: "day",
@@ -169,7 +223,7 @@ export function distributionChart() {
   return new Chart({
     title: "Ratings by stars",
     fileName: "ratings",
-    spec: () => distributionSpec,
+    spec: () => specOf(import("../charts/distribution.json", JSON_MODULE)),
     columns: [
       {
         name: "stars",
@@ -178,7 +232,7 @@ export function distributionChart() {
         show: (row) => drill(row.rating, { rating: row.rating, dated_by: "rating" }),
       },
       numberColumn("count", "Ratings"),
-      numberColumn("share", "Share", percent),
+      ...shareColumns("share", "Share", (row) => [likely(row.count, row.of), row.of]),
     ],
     onPick: (row) => showBehind({ rating: row.rating, dated_by: "rating" }),
     empty: "No ratings in these days.",
@@ -197,8 +251,10 @@ export function distributionRows({ csat_distribution: distribution, total_rating
       stars: "★".repeat(rating),
       count: number,
       share,
+      of,
       most,
-      label: `${count(number)} · ${of < FEW ? `of only ${of}` : percent(share)}`,
+      share_text: shareText(share, likely(number, of), of),
+      label: of < FEW ? `${count(number)} of only ${of}` : `${count(number)} · ${percent(share)}`,
     };
   });
 }
@@ -213,14 +269,61 @@ export function numberColumn(name, title, write = count) {
   return { name, title, value: (row) => row[name], show: (row) => write(row[name]), isNumber: true };
 }
 
-/** @returns {Column} */
-export function completionColumn() {
+/**
+ * A number that leads to the sessions it counts.
+ *
+ * @param {string} name
+ * @param {string} title
+ * @param {(row: any) => Record<string, string | number>} filters
+ * @returns {Column}
+ */
+export function drillColumn(name, title, filters) {
   return {
-    name: "completion_rate",
-    title: "Completion",
-    value: (row) => row.completion_rate,
-    show: (row) => shareBar(row.completion_rate, row.completion_rate_interval, row.sessions),
+    ...numberColumn(name, title),
+    show: (row) => (row[name] ? drill(count(row[name]), filters(row)) : count(row[name])),
   };
+}
+
+/**
+ * A share with its bar; a file has in columns of their own between what it may be, and of how many
+ * it is.
+ *
+ * @param {string} name
+ * @param {string} title
+ * @param {(row: any) => [{low: number, high: number} | null, number]} sample its interval, and of how many it is
+ * @param {(row: any) => Record<string, string | number>} [filters]
+ * @returns {Column[]}
+ */
+export function shareColumns(name, title, sample, filters) {
+  return [
+    {
+      name,
+      title,
+      value: (row) => row[name],
+      show: (row) => shareBar(row[name], ...sample(row), filters && (() => showBehind(filters(row)))),
+    },
+    { name: `${name}_low`, value: (row) => rounded(sample(row)[0]?.low) },
+    { name: `${name}_high`, value: (row) => rounded(sample(row)[0]?.high) },
+    { name: `${name}_of`, value: (row) => sample(row)[1] },
+  ];
+}
+
+/** @param {number | undefined} share to 3 decimals, as the API has them */
+function rounded(share) {
+  return share === undefined ? null : Math.round(share * 1000) / 1000;
+}
+
+/**
+ * @param {string} filter by which the sessions behind it are found
+ * @param {string} key of the row
+ */
+export function completionColumns(filter, key) {
+  return shareColumns(
+    "completion_rate",
+    "Completion",
+    (row) => [row.completion_rate_interval, row.sessions],
+    (row) => ({ completed: "true", [filter]: row[key] }),
+  );
 }
 
 /**
@@ -249,7 +352,7 @@ export function topFlowColumns() {
       show: (row) => h("a", { href: addressOf(`/flows/${row.tree_id}`) }, row.name),
     },
     sessionsColumn("flow_id", "tree_id"),
-    completionColumn(),
+    ...completionColumns("flow_id", "tree_id"),
     numberColumn("avg_duration_minutes", "Mean duration", minutes),
     {
       name: "avg_csat",
@@ -258,7 +361,14 @@ export function topFlowColumns() {
       show: (row) =>
         row.avg_csat === null
           ? NONE
-          : [tenths(row.avg_csat), h("span", { class: "muted" }, ` of ${row.ratings}`)],
+          : [
+              h("span", { class: row.ratings < FEW ? "muted" : undefined }, tenths(row.avg_csat)),
+              h(
+                "span",
+                { class: "sample-below" },
+                drill(some(row.ratings, "rating"), { flow_id: row.tree_id, dated_by: "rating" }),
+              ),
+            ],
       isNumber: true,
     },
     { name: "ratings", value: (row) => row.ratings },

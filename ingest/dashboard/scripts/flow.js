@@ -1,9 +1,8 @@
 /** How a flow does: where people get stuck, and what they said. */
 
-import pathSpec from "../charts/path.json" with { type: "json" };
 import { windowAsked } from "./address.js";
-import { areAllOf } from "./behind.js";
-import { Chart, colour } from "./chart.js";
+import { areAllOf, showBehind, stepTitles } from "./behind.js";
+import { Chart, JSON_MODULE, colour, specOf } from "./chart.js";
 import { h, refill } from "./elements.js";
 import {
   commonTiles,
@@ -11,21 +10,25 @@ import {
   dailyRows,
   distributionChart,
   distributionRows,
-  numberColumn,
+  drillColumn,
   outcomesChart,
+  shareColumns,
 } from "./figures.js";
 import { comments } from "./comments.js";
 import { run } from "./page.js";
 import { upshot } from "./signed-in.js";
 import { table } from "./table.js";
-import { shareBar, tiles } from "./tiles.js";
-import { count, percent, some } from "./words.js";
+import { FEW, shareText, tiles } from "./tiles.js";
+import { count, percent, range, some } from "./words.js";
 
 const LABELS_WIDTH = 215;
 const GAP = 150;
-const GAP_NARROW = 100;
+const LABELS_WIDTH_NARROW = 105;
+const GAP_NARROW = 95;
+const ROOM = 80;
 const ROOM_FOR_LABELS_NARROW = "1.9 * data('rows')[0].most";
 const MOST_WAYS = 3;
+/** Where the two parts of the path stand below each other. */
 const NARROW = 560;
 
 const flowId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
@@ -39,23 +42,43 @@ const path = new Chart({
   spec: (_, width) => sized(width),
   columns: [
     { name: "step", title: "Step", value: (row) => row.title },
-    numberColumn("visits", "Reached it"),
-    numberColumn("went_on", "Went on"),
-    numberColumn("completions", "Completed here"),
-    numberColumn("drop_offs", "Left here"),
-    numberColumn("drop_off", "Drop-off", percent),
-    numberColumn("helpful_rate", "Helpful", percent),
-    numberColumn("votes", "Votes"),
+    drillColumn("visits", "Reached it", (row) => sessionsAt(row, "visits")),
+    drillColumn("went_on", "Went on", (row) => sessionsAt(row, "went_on")),
+    drillColumn("completions", "Completed here", (row) => sessionsAt(row, "completions")),
+    drillColumn("drop_offs", "Left here", (row) => sessionsAt(row, "drop_offs")),
+    ...shareColumns("drop_off", "Drop-off", (row) => [row.drop_off_interval, row.visits]),
+    ...shareColumns("helpful_rate", "Helpful", (row) => [row.helpful_rate_interval, row.votes]),
   ],
+  onPick: (row) => row.key && showBehind(sessionsAt(row, row.key)),
   empty: "Nobody went through this flow in these days. Choose more days.",
 });
 
+/**
+ * Which sessions a bar of the path counts.
+ *
+ * @param {Step} step
+ * @param {string} bar
+ * @returns {Record<string, string>}
+ */
+function sessionsAt({ step_id }, bar) {
+  switch (bar) {
+    case "went_on":
+      return { step_id, step_was_last: "false" };
+    case "completions":
+      return { step_id, step_was_last: "true", completed: "true" };
+    case "drop_offs":
+      return { step_id, step_was_last: "true", completed: "false" };
+    default:
+      return { step_id };
+  }
+}
+
 /** @param {number} width of the whole drawing */
-function sized(width) {
+async function sized(width) {
   const isNarrow = width < NARROW;
-  const labels = isNarrow ? 120 : LABELS_WIDTH;
-  const room = Math.max(width - labels - (isNarrow ? GAP_NARROW : GAP), 120);
-  const { hconcat, ...spec } = structuredClone(pathSpec);
+  const labels = isNarrow ? LABELS_WIDTH_NARROW : LABELS_WIDTH;
+  const room = Math.max(width - labels - (isNarrow ? GAP_NARROW : GAP), ROOM);
+  const { hconcat, ...spec } = await specOf(import("../charts/path.json", JSON_MODULE));
   const [visits, helpful] = /** @type {any[]} */ (hconcat);
   visits.width = isNarrow ? room : Math.round(room * 0.66);
   helpful.width = isNarrow ? room : Math.round(room * 0.34);
@@ -86,6 +109,12 @@ function stepRows({ steps }) {
     low: step.helpful_rate_interval?.low ?? null,
     high: step.helpful_rate_interval?.high ?? null,
     helpful_label: helpful(step),
+    drop_off_text: shareText(step.drop_off, step.drop_off_interval, step.visits),
+    helpful_text: shareText(
+      step.helpful_rate,
+      step.helpful_rate_interval,
+      step.helpful_yes + step.helpful_no,
+    ),
     label: step.visits ? `${count(step.visits)}${dropOff(step)}` : "nobody",
   }));
 }
@@ -98,7 +127,7 @@ function helpful({ helpful_rate: share, helpful_yes: yes, helpful_no: no }) {
 /** @param {Step} step */
 function dropOff({ drop_offs: left, drop_off: share, visits }) {
   if (!left) return "";
-  return visits < 5 ? ` · ${left} left` : ` · ${percent(share)} left`;
+  return visits < FEW ? ` · ${left} left` : ` · ${percent(share)} left`;
 }
 
 /** @param {FlowAnalytics} figures */
@@ -112,10 +141,23 @@ function nextSteps({ steps, edges }) {
         "span",
         { class: "way" },
         `${titles.get(edge.next_step_id) ?? edge.next_step_id} `,
-        h("span", { class: "muted" }, `${percent(edge.share)} (${count(edge.passes)})`),
+        way(edge, step),
       ),
     );
   };
+}
+
+/**
+ * @param {FlowAnalytics["edges"][number]} edge
+ * @param {Step} step
+ */
+function way({ passes, share, share_interval: interval }, { visits }) {
+  const of = `${count(passes)} of ${visits < FEW ? "only " : ""}${count(visits)}`;
+  const likely = interval ? ` · ${range(interval.low, interval.high)}` : "";
+  return [
+    h("span", { class: visits < FEW ? "muted" : undefined }, percent(share)),
+    h("span", { class: "muted way-sample", title: shareText(share, interval, visits) }, ` ${of}${likely}`),
+  ];
 }
 
 run({
@@ -130,6 +172,7 @@ run({
     const { summary, previous, meta } = figures;
     const days = dailyRows(figures.time_series, meta.partial_day);
     const rows = stepRows(figures);
+    for (const { step_id: id, title } of figures.steps) stepTitles.set(id, title);
     outcomes.show(summary.total_sessions ? days : []);
     csat.show(summary.total_ratings ? days : []);
     distribution.show(distributionRows(summary));
@@ -162,13 +205,13 @@ run({
 function stepColumns(next) {
   return [
     { name: "step", title: "Step", value: (row) => row.title, show: (row) => row.name },
-    numberColumn("visits", "Reached it"),
-    {
-      name: "drop_off",
-      title: "Drop-off",
-      value: (row) => row.drop_off,
-      show: (row) => shareBar(row.drop_off, row.drop_off_interval, row.visits),
-    },
+    drillColumn("visits", "Reached it", (row) => sessionsAt(row, "visits")),
+    ...shareColumns(
+      "drop_off",
+      "Drop-off",
+      (row) => [row.drop_off_interval, row.visits],
+      (row) => sessionsAt(row, "drop_offs"),
+    ),
     {
       name: "helpful_yes",
       title: "Thumbs",
@@ -176,12 +219,7 @@ function stepColumns(next) {
       show: (row) => thumbs(row),
     },
     { name: "helpful_no", value: (row) => row.helpful_no },
-    {
-      name: "helpful_rate",
-      title: "Helpful",
-      value: (row) => row.helpful_rate,
-      show: (row) => shareBar(row.helpful_rate, row.helpful_rate_interval, row.votes),
-    },
+    ...shareColumns("helpful_rate", "Helpful", (row) => [row.helpful_rate_interval, row.votes]),
     { name: "next", title: "Then mostly", value: () => "", show: next },
     { name: "step_id", value: (row) => row.step_id },
   ];

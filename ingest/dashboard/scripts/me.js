@@ -1,65 +1,50 @@
 /** How one's own work goes. */
 
-import donutSpec from "../charts/donut.json" with { type: "json" };
-import sessionsSpec from "../charts/sessions.json" with { type: "json" };
 import { asked, windowAsked } from "./address.js";
 import { areAllOf, showBehind } from "./behind.js";
-import { Chart } from "./chart.js";
+import { Chart, JSON_MODULE, NARROW, specOf } from "./chart.js";
 import { h, refill } from "./elements.js";
 import {
   DAY_COLUMN,
-  OUTCOMES,
   commonTiles,
   dailyRows,
   dateOf,
-  drill,
+  drillColumn,
+  endRows,
   numberColumn,
+  shareColumns,
   topFlowColumns,
 } from "./figures.js";
 import { run } from "./page.js";
 import { upshot } from "./signed-in.js";
 import { table } from "./table.js";
-import { tiles } from "./tiles.js";
-import { count, percent } from "./words.js";
+import { likely, tiles } from "./tiles.js";
 
 const sessions = new Chart({
   title: "Sessions per day",
   fileName: "sessions-per-day",
-  spec: () => sessionsSpec,
-  columns: [DAY_COLUMN, numberColumn("sessions", "Sessions"), numberColumn("completed", "Completed")],
+  spec: () => specOf(import("../charts/sessions.json", JSON_MODULE)),
+  columns: [DAY_COLUMN, numberColumn("sessions", "Sessions"), drillColumn("completed", "Completed", (row) => ({ day: row.date, completed: "true" }))],
   onPick: (row) => showBehind({ day: dateOf(row) }),
   empty: "You had no sessions in these days. Choose more days.",
 });
 const outcomes = new Chart({
   title: "Outcomes",
   fileName: "outcomes",
-  spec: () => donutSpec,
+  spec: async (_, width) => {
+    const spec = await specOf(import("../charts/donut.json", JSON_MODULE));
+    const [parts] = /** @type {any[]} */ (spec.layer);
+    if (width < NARROW) parts.encoding.color.legend.orient = "bottom";
+    return spec;
+  },
   columns: [
-    { name: "outcome", title: "Outcome", value: (row) => row.name, show: (row) => (row.filters ? drill(row.name, row.filters) : row.name) },
-    numberColumn("count", "Sessions"),
-    numberColumn("share", "Share", percent),
+    { name: "outcome", title: "Outcome", value: (row) => row.title },
+    drillColumn("count", "Sessions", (row) => row.filters),
+    ...shareColumns("share", "Share", (row) => [likely(row.count, row.total), row.total]),
   ],
-  onPick: (row) => row.filters && showBehind(row.filters),
+  onPick: (row) => showBehind(row.filters),
   empty: "No sessions, no outcomes.",
 });
-
-/** @param {import("../public/client.d.ts").Summary} summary */
-function outcomeRows({ outcome_breakdown: breakdown, total_sessions: of }) {
-  if (of === 0) return [];
-  const told = OUTCOMES.map((outcome) => ({
-    name: outcome,
-    count: breakdown[outcome],
-    filters: { outcome },
-  }));
-  const rest = of - told.reduce((sum, each) => sum + each.count, 0);
-  return [...told, { name: "no outcome", count: rest, filters: null }].map((each, place) => ({
-    ...each,
-    label: `${each.name} · ${count(each.count)}`,
-    place,
-    share: each.count / of,
-    total: of,
-  }));
-}
 
 const wasSent = asked().sent === "team";
 // For whoever was sent once, and not for those that they share the address with.
@@ -78,7 +63,7 @@ run({
   draw: (content, figures, { meanings }) => {
     const { summary, previous, meta } = figures;
     sessions.show(summary.total_sessions ? dailyRows(figures.time_series, meta.partial_day) : []);
-    outcomes.show(outcomeRows(summary));
+    outcomes.show(endRows(summary));
     refill(
       content,
       wasSent &&

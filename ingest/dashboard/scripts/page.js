@@ -8,6 +8,10 @@ import { signedIn, signOut, toSignIn } from "./signed-in.js";
 import { at, days, wholeDay } from "./words.js";
 
 const LOOK_AGAIN_SECONDS = 10;
+/** Where nobody has touched the page for so long, it looks less often. */
+const LEFT_ALONE_AFTER_SECONDS = 300;
+const LOOK_AGAIN_LEFT_ALONE_SECONDS = 60;
+const TOUCHES = ["pointermove", "pointerdown", "keydown", "wheel"];
 export const ADMINS = ["team_admin", "super_admin"];
 
 /**
@@ -43,7 +47,7 @@ const freshness = h("p", { class: "freshness" });
  */
 export async function run(page) {
   applyTheme(localStorage.getItem("upshot.theme"));
-  main.append(content);
+  main.append(freshness, content);
   refill(content, h("div", { class: "loading" }, h("span", { class: "spinner" }), "Loading …"));
   try {
     const [caller, described] = await signedIn();
@@ -69,24 +73,30 @@ async function keepUp(page, around) {
   let turn = 0;
   let shown = "";
   let isLooking = false;
+  let lastTouch = performance.now();
+  let lastLook = 0;
+  let confirmed = { asOf: "", at: 0 };
 
   /** @param {boolean} [isAsked] whoever asks waits for nobody; what comes by itself does */
   async function look(isAsked = false) {
     if (!isAsked && (isLooking || isInUse())) return;
     const mine = ++turn;
     isLooking = true;
+    lastLook = performance.now();
     if (isAsked) content.setAttribute("aria-busy", "true");
     try {
       const figures = await page.load();
       if (mine !== turn) return;
       const { meta, ...rest } = figures;
+      // What has not changed comes out of the browser's cache, with the moment that it was made at.
+      if (meta.as_of !== confirmed.asOf) confirmed = { asOf: meta.as_of, at: performance.now() };
       const { behind: _, ...address } = asked();
       const text = JSON.stringify([rest, meta.window, address]);
       if (text !== shown) page.draw(content, figures, around);
       if (!shown) performance.mark("figures");
       shown = text;
       content.setAttribute("aria-busy", "false");
-      refill(freshness, freshnessOf(meta));
+      refill(freshness, freshnessOf(meta, performance.now() - confirmed.at));
       freshness.classList.remove("is-stale");
     } catch (problem) {
       if (mine !== turn) return;
@@ -103,13 +113,23 @@ async function keepUp(page, around) {
     }
   }
 
+  for (const touch of TOUCHES) {
+    addEventListener(touch, () => (lastTouch = performance.now()), { passive: true });
+  }
+  const isDue = () => {
+    const now = performance.now();
+    const isLeftAlone = now - lastTouch > LEFT_ALONE_AFTER_SECONDS * 1000;
+    // Half a round of tolerance: timers are not exact.
+    const rest = LOOK_AGAIN_LEFT_ALONE_SECONDS - LOOK_AGAIN_SECONDS / 2;
+    return !isLeftAlone || now - lastLook > rest * 1000;
+  };
   const begin = () => {
     refill(masthead, head(around.caller, page.filters));
     look(true);
     showSessions(around);
   };
   onAsked(begin);
-  setInterval(() => document.hidden || look(), LOOK_AGAIN_SECONDS * 1000);
+  setInterval(() => document.hidden || !isDue() || look(), LOOK_AGAIN_SECONDS * 1000);
   document.addEventListener("visibilitychange", () => document.hidden || look());
   begin();
 }
@@ -189,7 +209,7 @@ function head(caller, filters) {
       ),
       h("button", { class: "quiet", onclick: signOut }, "Sign out"),
     ),
-    h("div", { class: "bar controls" }, periods(), filters?.(), freshness),
+    h("div", { class: "bar controls" }, periods(), filters?.()),
   ];
 }
 
@@ -238,16 +258,20 @@ function periods() {
   );
 }
 
-/** @param {Meta} meta */
-function freshnessOf(meta) {
+/**
+ * @param {Meta} meta
+ * @param {number} since for how many milliseconds these figures have been confirmed
+ */
+function freshnessOf(meta, since) {
   const { window, time_zone: zone } = meta;
+  const asOf = new Date(Date.parse(meta.as_of) + since).toISOString();
   return [
     h(
       "span",
       { title: `${wholeDay(window.from)} to ${wholeDay(window.to)}` },
       h("span", { class: "dot" }),
       `${days(window.from, window.to)} · as of `,
-      h("time", { datetime: meta.as_of }, at(meta.as_of, zone, { timeStyle: "medium" })),
+      h("time", { datetime: asOf }, at(asOf, zone, { timeStyle: "medium" })),
       ` in ${zone.replaceAll("_", " ")}`,
     ),
     meta.partial_day && h("span", {}, "· today is not over"),

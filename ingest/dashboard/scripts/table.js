@@ -91,5 +91,5 @@ function kind(column) {
  */
 export function saveCsv(fileName, columns, rows) {
   const values = rows.map((row) => columns.map((each) => each.value(row)));
-  save(`${fileName}.csv`, "text/csv", csv(columns.map((each) => each.name), values));
+  save(`${fileName}.csv`, "text/csv", [csv([columns.map((each) => each.name), ...values])]);
 }

@@ -1,10 +1,10 @@
 /** How the team does. */
 
-import { addressOf, ask, asked, onAsked, windowAsked } from "./address.js";
+import { addressOf, ask, asked, windowAsked } from "./address.js";
 import { h, refill } from "./elements.js";
 import {
   commonTiles,
-  completionColumn,
+  completionColumns,
   csatChart,
   dailyRows,
   distributionChart,
@@ -26,20 +26,31 @@ const outcomes = outcomesChart("outcomes");
 const csat = csatChart();
 const distribution = distributionChart();
 const engineers = h("select", { id: "engineer", onchange: choose });
+/** Those with sessions in these days, by their names. @type {{id: string, name: string}[]} */
+let named = [];
+let namedOf = "";
 
-/** Fill the list of engineers: those with sessions in these days. */
-async function fillEngineers() {
-  const { top_engineers: found } = await upshot.team({ ...windowAsked(), top: MOST_ENGINEERS });
-  const named = found.map(({ user_id: id, name }) => ({ id, name }));
+/** Name those of other days anew; once the figures are there, as they are waited for. */
+async function nameEngineers() {
+  const days = windowAsked();
+  const mine = JSON.stringify(days);
+  if (namedOf === mine) return;
+  namedOf = mine;
+  const { top_engineers: found } = await upshot.team({ ...days, top: MOST_ENGINEERS });
+  if (namedOf !== mine) return;
+  named = found.map(({ user_id: id, name }) => ({ id, name }));
   named.sort((one, other) => one.name.localeCompare(other.name));
+  listEngineers();
+}
+
+function listEngineers() {
   const chosen = asked().engineer_id ?? "";
-  if (chosen && !named.some(({ id }) => id === chosen)) {
-    named.push({ id: chosen, name: "Somebody else" });
-  }
+  const isKnown = chosen === "" || named.some(({ id }) => id === chosen);
+  const others = isKnown ? [] : [{ id: chosen, name: named.length ? "Somebody else" : "…" }];
   refill(
     engineers,
     h("option", { value: "" }, "All engineers"),
-    named.map(({ id, name }) => h("option", { value: id }, name)),
+    [...named, ...others].map(({ id, name }) => h("option", { value: id }, name)),
   );
   engineers.value = chosen;
 }
@@ -50,22 +61,19 @@ function choose() {
 
 run({
   isAllowed: (caller) => {
-    if (ADMINS.includes(caller.role)) {
-      fillEngineers().catch(() => {});
-      onAsked(() => fillEngineers().catch(() => {}));
-      return true;
-    }
+    if (ADMINS.includes(caller.role)) return true;
     location.replace(addressOf("/me", { sent: "team" }));
     return false;
   },
   filters: () => {
-    engineers.value = asked().engineer_id ?? "";
+    listEngineers();
     return h("div", { class: "filter" }, h("label", { for: "engineer" }, "Engineer"), engineers);
   },
   load: () =>
     upshot.team({ ...windowAsked(), engineer_id: asked().engineer_id, previous: true }),
   draw: (content, figures, { meanings }) => {
     const { summary, previous, meta } = figures;
+    nameEngineers().catch(() => (namedOf = ""));
     const days = dailyRows(figures.time_series, meta.partial_day);
     const isEmpty = summary.total_sessions === 0 && summary.total_ratings === 0;
     outcomes.show(isEmpty ? [] : days);
@@ -115,7 +123,7 @@ run({
                 h("a", { href: addressOf("/", { engineer_id: row.user_id }) }, row.name),
             },
             sessionsColumn("engineer_id", "user_id"),
-            completionColumn(),
+            ...completionColumns("engineer_id", "user_id"),
             numberColumn("avg_duration_minutes", "Mean duration", minutes),
             { name: "user_id", value: (row) => row.user_id },
           ],

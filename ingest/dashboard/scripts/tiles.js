@@ -1,7 +1,7 @@
 /** Figures in large, each with how many it is made of, how sure it is, and how it changed. */
 
 import { h } from "./elements.js";
-import { days, percent, range, some, NONE } from "./words.js";
+import { count, days, percent, range, some, NONE } from "./words.js";
 
 /** Of fewer than so many a share is no more than an anecdote. */
 export const FEW = 5;
@@ -114,26 +114,57 @@ export function between(interval) {
   return interval ? `likely ${range(interval.low, interval.high)}` : undefined;
 }
 
+/** Of the normal distribution, for 95 %. */
+const Z = 1.96;
+
+/**
+ * What the share of all may be, as the API's intervals have it (Wilson's, at 95 %).
+ *
+ * @param {number} count
+ * @param {number} of
+ */
+export function likely(count, of) {
+  if (of === 0) return null;
+  const share = count / of;
+  const centre = share + Z ** 2 / (2 * of);
+  const reach = Z * Math.sqrt((share * (1 - share)) / of + Z ** 2 / (4 * of ** 2));
+  const [low, high] = [centre - reach, centre + reach].map((end) => end / (1 + Z ** 2 / of));
+  return { low: Math.max(low ?? 0, 0), high: Math.min(high ?? 1, 1) };
+}
+
+/**
+ * A share in words, for where there is no room for its bar.
+ *
+ * @param {number | null} share
+ * @param {{low: number, high: number} | null} interval
+ * @param {number} of
+ */
+export function shareText(share, interval, of) {
+  if (share === null || !interval) return NONE;
+  return `${percent(share)} of ${count(of)}, ${between(interval)}`;
+}
+
 /**
  * A share with what it may be: the fewer it is of, the wider the band.
  *
  * @param {number | null} share
  * @param {{low: number, high: number} | null} interval
  * @param {number} of
+ * @param {() => void} [onpick] leads to what the share counts
  */
-export function shareBar(share, interval, of) {
+export function shareBar(share, interval, of, onpick) {
   if (share === null || !interval) return NONE;
   const band = h("span", { class: "band" });
   band.style.left = `${interval.low * 100}%`;
   band.style.width = `${(interval.high - interval.low) * 100}%`;
   const point = h("span", { class: "point" });
   point.style.left = `${share * 100}%`;
-  const likely = range(interval.low, interval.high);
+  const words = range(interval.low, interval.high);
   return h(
     "span",
-    { class: `share${of < FEW ? " is-few" : ""}`, title: `of ${of}, likely ${likely}` },
-    h("span", { class: "share-text" }, percent(share)),
+    { class: `share${of < FEW ? " is-few" : ""}`, title: shareText(share, interval, of) },
+    h("span", { class: "share-text" }, onpick ? h("button", { class: "drill", onclick: onpick }, percent(share)) : percent(share)),
     h("span", { class: "share-bar", "aria-hidden": "true" }, band, point),
-    h("span", { class: "muted share-sample" }, of < FEW ? `only ${of}` : likely),
+    h("span", { class: "muted share-sample" }, of < FEW ? `only ${of} · ` : `of ${count(of)} · `, words),
   );
 }

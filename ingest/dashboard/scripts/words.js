@@ -96,6 +96,25 @@ export function at(moment, timeZone, options = { dateStyle: "medium", timeStyle:
   return new Intl.DateTimeFormat(LANGUAGE, { timeZone, ...options }).format(new Date(moment));
 }
 
+/**
+ * A moment, with its year if that is not this one.
+ *
+ * @param {string} moment RFC 3339
+ * @param {string} timeZone
+ */
+export function lately(moment, timeZone) {
+  /** @type {Intl.DateTimeFormatOptions} */
+  const year = { year: "numeric" };
+  const isThisYear = at(moment, timeZone, year) === at(new Date().toISOString(), timeZone, year);
+  return at(moment, timeZone, {
+    ...(isThisYear ? {} : year),
+    month: "short",
+    day: "numeric",
+    hour: "numeric",
+    minute: "2-digit",
+  });
+}
+
 /** @param {number | null | undefined} rating 1 to 5 */
 export function stars(rating) {
   return rating ? "★".repeat(rating) + "☆".repeat(5 - rating) : NONE;
