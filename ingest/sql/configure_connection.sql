@@ -6,6 +6,8 @@
 --     large one, or of a table that was new and empty, to find a few rows. And
 --     what an index has in order is read in order: as far as it is asked for.
 -- plan_cache_mode: planning takes longer than running.
+-- citus.propagate_set_commands: the account that a transaction names is known
+--     to the nodes of Citus as well. Elsewhere nobody reads it.
 select
     set_config('role', %(role)s, false),
     set_config('TimeZone', 'UTC', false),
@@ -16,4 +18,5 @@ select
     set_config('enable_mergejoin', 'off', false),
     set_config('max_parallel_workers_per_gather', '0', false),
     set_config('plan_cache_mode', 'force_generic_plan', false),
-    set_config('jit', 'off', false)
+    set_config('jit', 'off', false),
+    set_config('citus.propagate_set_commands', 'local', false)

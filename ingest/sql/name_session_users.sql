@@ -28,12 +28,7 @@ where
     or not known.named_user_ids @> named.user_ids
 order by named.session_id
 on conflict (account_id, session_id) do update set
-    named_user_ids = array(
-        select distinct named.user_id
-        from
-            unnest(
-                stored.named_user_ids || excluded.named_user_ids
-            ) as named (user_id)
-        order by named.user_id
+    named_user_ids = raw.union_of(
+        stored.named_user_ids, excluded.named_user_ids
     )
 where not stored.named_user_ids @> excluded.named_user_ids

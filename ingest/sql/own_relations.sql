@@ -73,7 +73,9 @@ begin
                 format('alter function %s owner to upshot_owner', oid::regprocedure)
             from pg_proc
             where
-                pronamespace = to_regnamespace('access')
+                pronamespace in (
+                    to_regnamespace('access'), to_regnamespace('raw')
+                )
                 and pg_get_userbyid(proowner) <> 'upshot_owner'
             union all
             select

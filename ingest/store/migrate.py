@@ -22,8 +22,9 @@ RELATIONS = (
     "define_serve",
     "grant_raw",
     "own_relations",
+    "distribute_raw",
 )
-"""Whose the schemas are, and who sees which of their rows."""
+"""Whose the schemas are, who sees which of their rows, and on which nodes they are."""
 
 
 def migrate(url: str) -> list[str]:

@@ -386,7 +386,9 @@ class Control(NamedTuple):
         Control(STARTED, "read_tombstones", "account_id = %(account_id)s", "false"),
         Control(STARTED, "sessions_of_users", "named_user_ids &&", "array[user_id] &&"),
         Control(STARTED, "sessions_of_users", "user_id = any(%(user_ids)s)", "false"),
-        Control(STARTED, "name_session_users", "|| excluded.", "|| stored."),
+        Control(
+            STARTED, "name_session_users", ", excluded.named_user_ids", ", stored.named_user_ids"
+        ),
         Control(STARTED, "name_session_users", "or not known.", "or known."),
         Control(
             "session.rated",
