@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
@@ -29,6 +29,9 @@ from ingest.refresh import refresh
 from ingest.settings import Settings, read_settings
 from ingest.store.migrate import make_roles, migrate
 from ingest.store.operations import libpq_variables
+
+if TYPE_CHECKING:
+    import dagster as dg  # takes a second, and few tests need it
 
 REPOSITORY = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -157,6 +160,19 @@ def database_url(new_database: Callable[[], str]) -> str:
 def libpq_environment(database_url: str) -> dict[str, str]:
     """The same database as libpq's variables, which dbt's profile reads."""
     return libpq_variables(database_url)
+
+
+@pytest.fixture
+def definitions(
+    libpq_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> "dg.Definitions":
+    """All that Dagster is told of."""
+    # dbt may have to parse the project, and its profile asks where the warehouse is.
+    for name, value in libpq_environment.items():
+        monkeypatch.setenv(name, value)
+    from orchestration.definitions import defs  # noqa: PLC0415 - dbt parses when it is imported
+
+    return defs()
 
 
 @pytest.fixture(scope="session")

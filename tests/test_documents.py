@@ -8,6 +8,7 @@ import pytest
 from conftest import REPOSITORY, Upshot
 
 from ingest.settings import read_settings
+from orchestration.settings import read_settings as read_orchestration_settings
 
 
 def read(name: str) -> str:
@@ -15,7 +16,8 @@ def read(name: str) -> str:
 
 
 def settings() -> set[str]:
-    return set(re.findall(r'"(UPSHOT_[A-Z_]+)"', read("ingest/settings.py")))
+    files = read("ingest/settings.py") + read("orchestration/settings.py")
+    return set(re.findall(r'"(UPSHOT_[A-Z_]+)"', files))
 
 
 @pytest.mark.parametrize("document", ["README.md", ".env.example"])
@@ -29,6 +31,7 @@ def test_the_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
     stated = {name: value for name, value in rows if name != "UPSHOT_HOME"}
     home = {"UPSHOT_HOME": str(tmp_path)}
     assert read_settings(home) == read_settings(home | stated)
+    assert read_orchestration_settings({}) == read_orchestration_settings(stated)
 
 
 def test_every_command_is_documented(upshot: Upshot) -> None:

@@ -13,8 +13,10 @@ from dagster_dbt import (
     DbtCliResource,
     dbt_assets,
 )
+from pydantic import Field
 
 from orchestration.dbt_project import copy_partial_parse, dbt_project
+from orchestration.defs.resources import ChangeLog
 
 
 class FolderTranslator(DagsterDbtTranslator):
@@ -42,20 +44,52 @@ raw_tables = [
 ]
 
 
+class Scope(dg.Config):
+    """How much the tests of exactness look at."""
+
+    accounts_to_check: int | None = Field(
+        default=None,
+        ge=1,
+        description=(
+            "How many accounts are compared with raw, chosen by chance; as dbt_project.yml says,"
+            " if empty."
+        ),
+    )
+
+
 @dbt_assets(
     manifest=manifest,
     project=dbt_project,
     dagster_dbt_translator=translator,
     name="warehouse",
 )
-def warehouse(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+def warehouse(
+    context: dg.AssetExecutionContext,
+    config: Scope,
+    dbt: DbtCliResource,
+    change_log: ChangeLog,
+) -> Iterator[Any]:
     # By default every run leaves a folder of artifacts in target/ for ever.
     with TemporaryDirectory(prefix="upshot-refresh-") as target:
         copy_partial_parse(dbt_project, Path(target))
-        yield from dbt.cli(
-            # Unit tests try the SQL on rows of their own: a matter of its
-            # authors, and the same at every refresh.
-            ["build", "--exclude-resource-type", "unit_test"],
-            context=context,
-            target_path=Path(target),
-        ).stream()
+        try:
+            yield from dbt.cli(
+                build_arguments(config), context=context, target_path=Path(target)
+            ).stream()
+        finally:
+            # What the refresh took out of the log, red or not, slows every read.
+            change_log.vacuum()
+
+
+def build_arguments(scope: Scope) -> list[str]:
+    """Return what dbt is asked for.
+
+    >>> build_arguments(Scope(accounts_to_check=100))[-2:]
+    ['--vars', '{"accounts_to_check": 100}']
+    """
+    # Unit tests try the SQL on rows of their own: a matter of its authors, and the same at every
+    # refresh.
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    if scope.accounts_to_check is not None:
+        arguments += ["--vars", json.dumps({"accounts_to_check": scope.accounts_to_check})]
+    return arguments

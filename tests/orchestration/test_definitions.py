@@ -1,6 +1,7 @@
 """Dagster knows the dbt project whole: its models, its sources and its tests."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,18 +12,6 @@ import psycopg
 import pytest
 from conftest import REPOSITORY
 from dagster_dbt import DbtProject
-
-
-@pytest.fixture
-def definitions(
-    libpq_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> dg.Definitions:
-    # dbt may have to parse the project, and its profile asks where the warehouse is.
-    for name, value in libpq_environment.items():
-        monkeypatch.setenv(name, value)
-    from orchestration.definitions import defs  # noqa: PLC0415 - dbt parses when it is imported
-
-    return defs()
 
 
 @pytest.fixture
@@ -85,6 +74,28 @@ def test_every_source_is_an_asset_that_dagster_does_not_build(
         for key in graph.external_asset_keys
     }
     assert sources
+
+
+def test_every_asset_is_in_a_group_and_says_what_it_is(definitions: dg.Definitions) -> None:
+    assets = definitions.resolve_asset_graph().asset_nodes
+    assert {"raw", "live", "staging", "marts"} == {each.group_name for each in assets}
+    assert [] == [each.key for each in assets if len(each.description or "") < 20]
+
+
+def test_every_job_and_what_starts_it_says_what_it_does_and_is_documented(
+    definitions: dg.Definitions,
+) -> None:
+    repository = definitions.get_repository_def()
+    jobs: list[Any] = [each for each in repository.get_all_jobs() if each.name != "__ASSET_JOB"]
+    described: dict[str, str | None] = {
+        each.name: each.description
+        for each in (*jobs, *repository.schedule_defs, *repository.sensor_defs)
+    }
+    assert [] == [name for name, description in described.items() if not description]
+
+    document = (REPOSITORY / "docs" / "orchestration.md").read_text()
+    documented = re.findall(r"^\| `(\w+)` \|", document, re.MULTILINE)
+    assert set(described) <= set(documented)
 
 
 def test_every_data_test_is_an_asset_check(definitions: dg.Definitions, manifest: Any) -> None:
@@ -150,21 +161,25 @@ def test_exactness_is_checked_every_hour(definitions: dg.Definitions) -> None:
 
 
 @pytest.mark.parametrize(
-    ("waited", "status", "runs"),
+    ("waited", "changes", "status", "runs"),
     [
-        ("0 s", None, 0),
-        ("30 s", None, 0),
-        ("70 s", None, 1),
-        ("70 s", dg.DagsterRunStatus.FAILURE, 1),
-        ("70 s", dg.DagsterRunStatus.STARTED, 0),
-        ("70 s", dg.DagsterRunStatus.STARTING, 0),
+        ("0 s", 2, None, 0),
+        ("30 s", 2, None, 0),
+        ("70 s", 2, None, 1),
+        ("0 s", 999, None, 0),
+        ("0 s", 1_000, None, 1),
+        ("70 s", 2, dg.DagsterRunStatus.FAILURE, 1),
+        ("70 s", 2, dg.DagsterRunStatus.STARTED, 0),
+        ("70 s", 2, dg.DagsterRunStatus.STARTING, 0),
+        ("0 s", 1_000, dg.DagsterRunStatus.STARTED, 0),
     ],
 )
-def test_a_change_that_waited_for_a_minute_starts_a_refresh(
+def test_a_change_that_waited_for_a_minute_or_a_thousand_changes_start_a_refresh(
     definitions: dg.Definitions,
     database_url: str,
     tmp_path: Path,
     waited: str,
+    changes: int,
     status: dg.DagsterRunStatus | None,
     runs: int,
 ) -> None:
@@ -173,9 +188,10 @@ def test_a_change_that_waited_for_a_minute_starts_a_refresh(
     with psycopg.connect(database_url) as connection:
         connection.execute(
             "insert into raw.changes (account_id, session_id, received_at)"
-            " values (gen_random_uuid(), gen_random_uuid(), now() - %s::interval),"
-            " (gen_random_uuid(), gen_random_uuid(), now())",
-            [waited],
+            " select gen_random_uuid(), gen_random_uuid(),"
+            " now() - case when n = 1 then %s::interval else '0 s' end"
+            " from generate_series(1, %s) as n",
+            [waited, changes],
         )
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         if status:

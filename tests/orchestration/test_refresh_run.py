@@ -1,19 +1,19 @@
 """Runs of the refresh job, as `dg` starts them, with the instance that `upshot up` sets up."""
 
-import os
-import shutil
 import subprocess
-import sys
-import sysconfig
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import psutil
 import psycopg
 import pytest
-from conftest import REPOSITORY
+from dagster_processes import (
+    PATIENCE,
+    dagster_environment,
+    eventually,
+    kill_family,
+    start_dg,
+    waits_for_a_lock,
+)
 from parsed_project import ParsedProject
 
 from ingest.dbt_runs import run_dbt
@@ -26,7 +26,6 @@ select account_id, session_id, now()
 from raw.sessions
 limit 1
 """
-PATIENCE = 120
 
 RAW_ROWS = """
 insert into raw.accounts values
@@ -67,73 +66,24 @@ def database(database_url: str) -> Iterator[psycopg.Connection]:
 def start_refresh(
     database_url: str, libpq_environment: dict[str, str], tmp_path: Path
 ) -> Iterator[Callable[[], subprocess.Popen[str]]]:
-    home = tmp_path / "dagster_home"
-    home.mkdir()
-    shutil.copy(REPOSITORY / "orchestration" / "dagster.yaml", home)
-    parts = urlsplit(database_url)
-    options = "options=-csearch_path%3Ddagster"
-    storage = parts._replace(
-        scheme="postgresql+psycopg2", query="&".join(filter(None, [parts.query, options]))
-    )
-    environment = {
-        **os.environ,
-        **libpq_environment,
-        "DAGSTER_HOME": str(home),
-        "UPSHOT_DAGSTER_DATABASE_URL": urlunsplit(storage),
-        "VIRTUAL_ENV": sys.prefix,
-        "TMPDIR": str(tmp_path),
-    }
+    environment = dagster_environment(database_url, libpq_environment, tmp_path)
     started = []
 
     def start() -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [Path(sysconfig.get_path("scripts"), "dg"), "launch", "--job", "refresh"],
-            cwd=REPOSITORY,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        process = start_dg("launch", "--job", "refresh", environment=environment)
         started.append(process)
         return process
 
     yield start
     for process in started:
-        if process.poll() is None:
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
-            process.kill()
+        kill_family(process)
         process.communicate()
-
-
-def eventually(condition: Callable[[], object], run: subprocess.Popen[str] | None = None) -> None:
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        if run and run.poll() is not None:
-            pytest.fail(f"the run has ended: {run.communicate()[0]}")
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def succeeds(run: subprocess.Popen[str]) -> bool:
     output, _ = run.communicate(timeout=PATIENCE)
     assert 0 == run.returncode, output
     return True
-
-
-def waits_for_a_lock(database: psycopg.Connection, application_name: str) -> bool:
-    found = database.execute(
-        """
-        select 1 from pg_stat_activity
-        where
-            datname = current_database()
-            and application_name = %s
-            and wait_event_type = 'Lock'
-        """,
-        [application_name],
-    )
-    return found.fetchone() is not None
 
 
 def test_a_refresh_builds_the_marts_and_is_kept_in_the_schema_dagster(
