@@ -84,7 +84,10 @@ def metadata(done: dg.ExecuteInProcessResult, step: str) -> dict[str, Any]:
         each for each in done.events_for_node(step) if each.event_type_value == "STEP_OUTPUT"
     ]
     said = event.step_output_data.metadata
-    return {name: value.value for name, value in said.items()}
+    return {
+        name: value if isinstance(value, dg.TableMetadataValue) else value.value
+        for name, value in said.items()
+    }
 
 
 def failure(done: dg.ExecuteInProcessResult) -> str:
@@ -125,7 +128,7 @@ def test_a_wrong_figure_is_found_by_the_full_check_told_of_and_mended_by_a_rebui
     shown = metadata(rebuilt, "rebuild")
     assert shown["rows_that_differed_before"] >= rows
     assert shown["rows_that_differ_now"] == 0
-    assert "account_days" in {record.data["model"] for record in shown["models"]}
+    assert "account_days" in {record.data["model"] for record in shown["models"].records}
     assert database.execute(WRONG).fetchall() == []
 
 
