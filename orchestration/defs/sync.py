@@ -54,6 +54,9 @@ sync = dg.define_asset_job(
 
 @dg.schedule(
     job=sync,
+    description=(
+        "Copy every five minutes, where UPSHOT_SYNC_URL is set, unless the last sync still runs."
+    ),
     cron_schedule="*/5 * * * *",
     execution_timezone="UTC",
     default_status=(
@@ -61,7 +64,6 @@ sync = dg.define_asset_job(
     ),
 )
 def sync_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Copy every five minutes, where UPSHOT_SYNC_URL is set, unless the last sync still runs."""
     if not os.environ.get("UPSHOT_SYNC_URL"):
         return dg.SkipReason("UPSHOT_SYNC_URL is not set.")
     if has_unfinished_run(context.instance, sync.name):

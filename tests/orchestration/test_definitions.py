@@ -78,7 +78,9 @@ def test_every_source_is_an_asset_that_dagster_does_not_build(
 
 def test_every_asset_is_in_a_group_and_says_what_it_is(definitions: dg.Definitions) -> None:
     assets = definitions.resolve_asset_graph().asset_nodes
-    assert {"raw", "live", "staging", "marts"} == {each.group_name for each in assets}
+    assert {"application", "raw", "live", "staging", "marts"} == {
+        each.group_name for each in assets
+    }
     assert [] == [each.key for each in assets if len(each.description or "") < 20]
 
 
