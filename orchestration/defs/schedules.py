@@ -39,7 +39,7 @@ check_schedule = dg.ScheduleDefinition(
 @dg.schedule(
     job=full_check,
     description="Compare all accounts with raw, every night, unless the last time has not ended.",
-    cron_schedule="23 2 * * *",
+    cron_schedule="23 3 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
