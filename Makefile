@@ -22,6 +22,7 @@ soak: .venv/dev
 	UPSHOT_EXAMPLES=1000 $(BIN)/pytest tests/end_to_end/test_figures_agree.py
 	UPSHOT_EXAMPLES=2500 $(BIN)/pytest tests/ingest/test_generated_requests.py
 	UPSHOT_ERASED_PEOPLE=1000 $(BIN)/pytest tests/end_to_end/test_forgetting.py
+	UPSHOT_SEEDED_FAULTS=1 $(BIN)/pytest tests/models/test_only_what_passed.py
 	UPSHOT_SOAK_REQUESTS=1000000 $(BIN)/pytest tests/ingest/test_raw_bytes.py
 	UPSHOT_SOAK_SECONDS=3600 UPSHOT_SOAK_KILLS=300 $(BIN)/pytest -s tests/soak
 

@@ -56,7 +56,10 @@ def run_dbt(
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - takes a second, and few commands need it
 
     errors: list[str] = []
-    callbacks = [_noting(errors), *([_counted(progress)] if progress else [])]
+    unpublished: list[str] = []
+    callbacks = [_noting(errors), _noting_unpublished(unpublished)]
+    if progress is not None:
+        callbacks.append(_counted(progress))
     result = dbtRunner(callbacks=callbacks).invoke(
         [
             *command,
@@ -78,12 +81,15 @@ def run_dbt(
         _failure(each)
         for each in getattr(result.result, "results", ())
         # A macro that was run by itself is no node; what it said was noted.
-        if each.status in {"error", "fail"} and hasattr(each, "node")
+        if each.status in {"error", "fail"}
+        and hasattr(each, "node")
+        # What the end of a run says is a consequence.
+        and not (each.node.resource_type == "operation" and unpublished)
     ]
     names = ", ".join(each.name for each in failed) or " ".join(command[:2])
     reasons = [each.message for each in failed] or errors
     why = f": {reasons[0]}" if reasons else ""
-    raise DbtFailed(f"dbt failed at {names}{why}", failed)
+    raise DbtFailed(" ".join([f"dbt failed at {names}{why}", *unpublished]), failed)
 
 
 def _noting(errors: list[str]) -> Callable[[Any], None]:
@@ -92,6 +98,16 @@ def _noting(errors: list[str]) -> Callable[[Any], None]:
     def on_event(event: Any) -> None:
         if event.info.level == "error":
             errors.append(_one_line(event.info.msg))
+
+    return on_event
+
+
+def _noting_unpublished(sentences: list[str]) -> Callable[[Any], None]:
+    """Return a dbt callback that keeps what macros/live/publishing.sql says of what it withheld."""
+
+    def on_event(event: Any) -> None:
+        if event.info.name == "JinjaLogInfo" and event.info.msg.startswith("Not published"):
+            sentences.append(event.info.msg)
 
     return on_event
 

@@ -9,8 +9,10 @@
 #}
 {% materialization view, adapter='postgres' %}
     {%- set existing_relation = load_cached_relation(this) -%}
+    {%- set served_sql = with_served_names(sql) -%}
 
-    {%- if existing_relation is not none
+    {%- if served_sql == sql
+        and existing_relation is not none
         and existing_relation.is_view
         and view_comment(existing_relation) == view_fingerprint(sql) -%}
         {%- call noop_statement('main', 'UNCHANGED VIEW') -%}
@@ -20,8 +22,32 @@
     {%- endif -%}
 
     {%- do take_role() -%}
+    {%- if is_tested_first() -%}
+        {{ run_hooks(pre_hooks, inside_transaction=False) }}
+        {%- call statement('lock') -%}{{ lock_live() }}{%- endcall -%}
+        {{ run_hooks(pre_hooks, inside_transaction=True) }}
+        {%- do stage_view(sql, served_sql) -%}
+        {{ run_hooks(post_hooks, inside_transaction=True) }}
+        {{ adapter.commit() }}
+        {{ run_hooks(post_hooks, inside_transaction=False) }}
+        {{ return({'relations': [this.incorporate(type='view')]}) }}
+    {%- endif -%}
     {{ return(materialization_view_default()) }}
 {% endmaterialization %}
+
+
+{# Makes the view beside what is served, to be tested there. #}
+{% macro stage_view(sql, served_sql) -%}
+    {%- if config.get('contract').enforced -%}
+        {%- do get_assert_columns_equivalent(sql) -%}
+    {%- endif -%}
+    {%- do run_query(stage_view_script(
+        view_definition(served_sql), sql, view_comment(this)
+    )) -%}
+    {%- call noop_statement('main', 'STAGED') -%}
+        {{ sql }}
+    {%- endcall -%}
+{%- endmacro %}
 
 
 {% macro postgres__create_view_as(relation, sql) -%}

@@ -227,6 +227,7 @@ class Warehouse:
                 ),
                 jsonb_array_length(definition -> 'reads') > 0
             from live.models
+            where definition ->> 'schema' = 'marts'
             """
         ):
             pairs = [(f"marts.{model}", f"live.{model}__recomputed")]

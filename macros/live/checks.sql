@@ -2,16 +2,23 @@
     Tells the API and whoever watches which data tests pass: live.checks. What a
     test found stays where it is: rows and messages may hold personal data.
 
-    A test that was skipped, or not selected, keeps the row of the last time; one
+    A test that was skipped, or not selected, keeps the row of the last time, and
+    so does one that read what was not published: nobody is served that. One
     that is gone from the project loses it. Unit tests say nothing of the data.
 #}
-{% macro publish_checks(results) -%}
+{% macro publish_checks(results, unpublished) -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'test'] -%}
-        {%- do create_live_schema() -%}
+        {%- set unserved = [] -%}
+        {%- for node in graph.nodes.values()
+            if node.schema ~ '.' ~ node.alias in unpublished -%}
+            {%- do unserved.append(node.unique_id) -%}
+        {%- endfor -%}
+        {%- set of_what_is_not_served = with_all_below(unserved) -%}
         {%- set rows = [] -%}
         {%- for result in results
             if result.node.resource_type == 'test'
-            and result.status in ['pass', 'warn', 'fail', 'error'] -%}
+            and result.status in ['pass', 'warn', 'fail', 'error']
+            and result.node.unique_id not in of_what_is_not_served -%}
             {%- do rows.append(
                 '(' ~ quoted(result.node.name) ~ ', '
                 ~ tested_model(result.node) ~ ', '

@@ -37,8 +37,9 @@
 {% materialization live, adapter='postgres' -%}
     {%- set view = this.incorporate(type='view') -%}
     {%- set definition = live_definition() -%}
+    {%- set registered = registered_models() -%}
 
-    {%- if is_up_to_date(definition, registered_models()) -%}
+    {%- if is_up_to_date(definition, registered) -%}
         {%- call noop_statement('main', 'UNCHANGED') -%}
             {{ sql }}
         {%- endcall -%}
@@ -49,6 +50,14 @@
     {# From here to the commit: what others built meanwhile is known. #}
     {%- call statement('lock') -%}{{ lock_live() }}{%- endcall -%}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {%- if is_tested_first() -%}
+        {%- do stage_model(definition, registered_models()) -%}
+        {{ run_hooks(post_hooks, inside_transaction=True) }}
+        {{ adapter.commit() }}
+        {{ run_hooks(post_hooks, inside_transaction=False) }}
+        {{ return({'relations': [view]}) }}
+    {%- endif -%}
 
     {%- set existing_relation = load_cached_relation(this) -%}
     {%- if existing_relation is not none and not existing_relation.is_view -%}
@@ -64,7 +73,7 @@
     {%- if drops_views(before, definition) -%}
         {# And with them the views that read them: dbt is to know. #}
         {%- do adapter.cache_dropped(view) -%}
-        {%- for each in readers -%}
+        {%- for each in readers if model_of(each.model) == each.model -%}
             {%- set reader = api.Relation.create(
                 database=this.database,
                 schema=each.schema,
@@ -88,9 +97,14 @@
 
 {#
     Whether what is stored is this definition's: in a full refresh only if this
-    same invocation has computed it, with a model that it reads.
+    same invocation has computed it, with a model that it reads. What it has
+    made a candidate of is stored there.
 #}
 {% macro is_up_to_date(definition, registered) -%}
+    {%- set staged = registered.get(candidate_name(definition.model)) -%}
+    {%- if staged is not none and is_tested_first() -%}
+        {{ return(staged.fingerprint == definition.fingerprint) }}
+    {%- endif -%}
     {%- set known = registered.get(definition.model) -%}
     {{ return(
         known is not none
@@ -98,6 +112,17 @@
         and (not should_full_refresh() or known.rebuilt_by == invocation_id)
         and is_served(definition)
     ) }}
+{%- endmacro %}
+
+
+{# Computes the model beside what is served, to be tested there. #}
+{% macro stage_model(definition, registered) -%}
+    {%- set names = staged_models(registered).keys() | list -%}
+    {%- do check_linear(candidate_of(definition, names), registered) -%}
+    {%- do run_query(stage_script(definition, registered)) -%}
+    {%- call noop_statement('main', 'STAGED') -%}
+        {{ sql }}
+    {%- endcall -%}
 {%- endmacro %}
 
 
@@ -130,7 +155,12 @@
         {%- elif parent.config.materialized == 'live' -%}
             {%- do reads.append(parent.alias) -%}
         {%- elif parent.config.materialized == 'view' -%}
-            {%- do staging.append(parent.schema ~ '.' ~ parent.alias) -%}
+            {%- set candidate = '"' ~ candidates_schema() ~ '"."'
+                ~ parent.alias ~ '"' -%}
+            {%- do staging.append(
+                (candidates_schema() if candidate in sql else parent.schema)
+                ~ '.' ~ parent.alias
+            ) -%}
         {%- else -%}
             {{ live_error('may read live models or views, and '
                 ~ parent.name ~ ' is neither') }}
@@ -194,7 +224,7 @@
         'columns': columns,
         'indexes': config.get('indexes', []),
         'grants': config.get('grants', {}),
-        'sql': without_database(sql) if reads
+        'sql': without_database(with_served_names(sql)) if reads
             else with_inlined_views(without_database(sql), staging),
     } -%}
     {%- do definition.update({

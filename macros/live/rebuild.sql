@@ -113,7 +113,7 @@ begin
             set local lock_timeout = '100ms';
             {%- for each in models | reverse %}
             {%- for view in [
-                each.schema ~ '.' ~ each.model,
+                each.schema ~ '.' ~ model_of(each.model),
                 'live.' ~ each.model ~ '__difference',
                 'live.' ~ each.model ~ '__pending',
                 'live.' ~ each.model ~ '__recomputed',
@@ -187,7 +187,7 @@ where not exists (
 
 
 {# Puts the table that was built beside the stored one in its place. #}
-{% macro take_place(before, after) -%}
+{% macro take_place(before, after, indexed=false) -%}
     {%- set stored = 'live.' ~ after.model ~ '__stored' -%}
     {%- if before is not none and not drops_views(before, after) %}
 alter table {{ stored }} rename to {{ after.model }}__replaced;
@@ -201,7 +201,7 @@ drop table {{ stored }} cascade;
     {%- endif %}
 alter table live.{{ after.model }}__building
     rename to {{ after.model }}__stored;
-    {%- for index in after.indexes %}
+    {%- for index in after.indexes if not indexed %}
 create index on {{ stored }} ({{ index.columns | join(', ') }});
     {%- endfor %}
 select access.serve({{ quoted(stored) }});

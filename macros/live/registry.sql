@@ -107,6 +107,25 @@ create table if not exists live.refreshes (
     refresh text primary key check (refresh = 'last'),
     refreshed_at timestamptz not null
 );
+
+-- What `dbt build` has made and not published yet: one row per model, beside
+-- what is served of it; see candidates.sql.
+-- relation: the name that it gets. place: in which order.
+-- definition: of a live model, what live_definition() says of it; of a view,
+-- what view_definition() does.
+-- replaces: the fingerprint of what was there; null for nothing.
+create table if not exists live.candidates (
+    invocation_id text not null,
+    relation text not null,
+    place integer not null,
+    is_live boolean not null,
+    definition jsonb not null,
+    replaces text,
+    primary key (invocation_id, relation)
+);
+-- They share a schema, so no two may have a name.
+create unique index if not exists candidates_by_name
+on live.candidates (invocation_id, (split_part(relation, '.', 2)));
 select access.serve('live.accounts');
 select access.serve('live.refreshes');
 select access.serve('live.figures');

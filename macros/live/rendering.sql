@@ -10,18 +10,20 @@
 {#
     The definition's SQL with each live model that it reads replaced: by what
     `relations` has under the model's name, or else by its relation in schema
-    live with the given suffix.
+    live with the given suffix. The SQL names a candidate as it names the model
+    that it is one of.
 #}
 {% macro sql_over(definition, suffix, relations={}) -%}
     {%- set ctes = [] -%}
     {%- set rendered = {'sql': definition.sql} -%}
     {%- for name in definition.reads -%}
+        {%- set said = model_of(name) -%}
         {%- do ctes.append(
-            name ~ ' as not materialized (\nselect * from '
+            said ~ ' as not materialized (\nselect * from '
             ~ relations.get(name, 'live.' ~ name ~ suffix) ~ '\n)'
         ) -%}
         {%- do rendered.update({'sql': modules.re.sub(
-            '"\\w+"\\."' ~ name ~ '"', name, rendered.sql
+            '"\\w+"\\."' ~ said ~ '"', said, rendered.sql
         )}) -%}
     {%- endfor -%}
     {{ return('with ' ~ ctes | join(',\n') ~ '\nselect * from (\n'

@@ -5,18 +5,21 @@
 
     It travels through the database, so every API process, on whatever machine,
     sees what was built and not what its own files say. A model that failed in
-    this run keeps its entry, as its old definition is what is read; one that is
-    gone, or does not ask to be served any more, loses it.
+    this run, or was not published, keeps its entry, as its old definition is what
+    is read; one that is gone, or does not ask to be served any more, loses it.
 #}
-{% macro publish_served(results) -%}
+{% macro publish_served(results, unpublished) -%}
     {%- if execute and flags.WHICH in ['run', 'build'] -%}
         {%- set succeeded = [] -%}
         {%- set replaced = [] -%}
-        {%- for result in results if result.status == 'success' -%}
+        {%- for result in results
+            if result.status == 'success'
+            and result.node.schema ~ '.' ~ result.node.alias
+                not in unpublished -%}
             {%- do succeeded.append(result.node.unique_id) -%}
             {%- if result.node.resource_type == 'model'
                 and result.node.config.materialized == 'view'
-                and result.message != 'UNCHANGED VIEW' -%}
+                and result.message not in ['UNCHANGED VIEW', 'STAGED'] -%}
                 {%- do replaced.append(result.node.unique_id) -%}
             {%- endif -%}
         {%- endfor -%}

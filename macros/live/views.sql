@@ -8,7 +8,7 @@
     {%- set stored = 'live.' ~ definition.model ~ '__stored' -%}
     {%- set pending = 'live.' ~ definition.model ~ '__pending' -%}
     {%- set difference = 'live.' ~ definition.model ~ '__difference' -%}
-    {%- set served = definition.schema ~ '.' ~ definition.model -%}
+    {%- set served = definition.schema ~ '.' ~ model_of(definition.model) -%}
 {%- if definition.reads %}
 create or replace view {{ difference }}
 with (security_invoker = true) as

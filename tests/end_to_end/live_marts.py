@@ -28,6 +28,8 @@ select
     ) as columns,
     depth
 from live.models
+-- Not what a build has not published yet.
+where definition ->> 'schema' = 'marts'
 """
 COMPARISON = """
 select

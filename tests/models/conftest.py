@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -33,10 +34,26 @@ def built(
 
 @pytest.fixture
 def warehouse(built: Warehouse, server_url: str, tmp_path: Path) -> Iterator[Warehouse]:
-    """A copy of both, under the same name: a test may do to it what it likes."""
+    """A copy of both: a test may do to it what it likes."""
+    with copy_of(built, server_url, tmp_path / "project") as copy:
+        yield copy
+
+
+@pytest.fixture(scope="module")
+def shared_warehouse(
+    built: Warehouse, server_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Warehouse]:
+    """A copy of both for all the tests of a file, which leave it as it was."""
+    with copy_of(built, server_url, tmp_path_factory.mktemp("shared") / "project") as copy:
+        yield copy
+
+
+@contextmanager
+def copy_of(built: Warehouse, server_url: str, project: Path) -> Iterator[Warehouse]:
+    """Copy the project, and the database under the same name: dbt has parsed it for that."""
     name = urlsplit(built.url).path[1:]
     aside = f"{name}_{uuid4().hex[:8]}"
-    shutil.copytree(built.project, tmp_path / "project")
+    shutil.copytree(built.project, project)
     with psycopg.connect(server_url, autocommit=True) as server:
         server.execute(f"alter database {name} rename to {aside}".encode())
         server.execute(f"create database {name} template {aside}".encode())
@@ -45,7 +62,7 @@ def warehouse(built: Warehouse, server_url: str, tmp_path: Path) -> Iterator[War
             make_roles(connection)
         try:
             with variables(environment(built.url)):
-                yield Warehouse(tmp_path / "project", built.url)
+                yield Warehouse(project, built.url)
         finally:
             server.execute(f"drop database {name} with (force)".encode())
             server.execute(f"alter database {aside} rename to {name}".encode())

@@ -10,15 +10,11 @@
 {% test exact(model) %}
 {%- set columns = adapter.get_columns_in_relation(model)
     | map(attribute='quoted') | join(', ') -%}
-{%- set live = 'live.' ~ model.identifier -%}
+{%- set live = 'live.' ~ live_name(model) -%}
 {%- set comparisons = [
     ('live', model, live ~ '__recomputed'),
 ] -%}
-{%- if execute and load_relation(api.Relation.create(
-    database=model.database,
-    schema='live',
-    identifier=model.identifier ~ '__resummed'
-)) -%}
+{%- if execute and kind_of(live ~ '__resummed') -%}
     {%- do comparisons.append(
         ('stored', live ~ '__stored', live ~ '__resummed')
     ) -%}
