@@ -15,7 +15,7 @@ up: .venv/runtime
 	@exec $(BIN)/upshot up
 
 test: check $(NODE_MODULES) .venv/browser .venv/prometheus
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 soak: .venv/dev
 	UPSHOT_EXAMPLES=10000 $(BIN)/pytest --numprocesses 2 tests/end_to_end/test_exactness.py tests/ingest/test_raw_state.py

@@ -28,6 +28,10 @@ measured as (
         sessions.flow_id,
         sessions.user_id,
 
+        ---------- when it was, for who looks by an index of raw
+        sessions.started_at,
+        ratings.occurred_at as rated_at,
+
         ---------- the session, on the day it started
         {{ local_day('sessions.started_at', 'accounts.time_zone') }} as day,
         {{ local_time('sessions.started_at', 'accounts.time_zone') }}
@@ -62,11 +66,7 @@ measured as (
         case when ratings.rating = 2 then 1 else 0 end as rating_2,
         case when ratings.rating = 3 then 1 else 0 end as rating_3,
         case when ratings.rating = 4 then 1 else 0 end as rating_4,
-        case when ratings.rating = 5 then 1 else 0 end as rating_5,
-
-        ---------- when that was, for who looks by an index of raw
-        sessions.started_at,
-        ratings.occurred_at as rated_at
+        case when ratings.rating = 5 then 1 else 0 end as rating_5
     from sessions
     -- A rating waits for its session to be over, as in
     -- stg_raw__session_ratings. That one looks for the session once more.
@@ -81,34 +81,11 @@ measured as (
 
 bucketed as (
     select
-        account_id,
-        session_id,
-        flow_id,
-        user_id,
-        day,
-        started_time,
-        sessions,
-        completed,
-        duration_microseconds,
-        resolved,
-        escalated,
-        workaround,
-        unresolved,
-        rating_day,
-        rating_time,
-        ratings,
-        rating_points,
-        rating_1,
-        rating_2,
-        rating_3,
-        rating_4,
-        rating_5,
+        *,
         case
             when completed = 1
                 then {{ duration_bucket('duration_microseconds') }}
-        end as duration_bucket,
-        started_at,
-        rated_at
+        end as duration_bucket
     from measured
 )
 
