@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 from dbt_runs import Dbt
-from history import ACCOUNTS, LARGEST, WITH_STEPS, change, fill, pick
+from history import ACCOUNTS, LARGEST, SQL, WITH_STEPS, change, fill, pick
 from rich.console import Console
 from scratch_server import scratch_server
 
@@ -49,7 +49,11 @@ def built(sessions: int, console: Console) -> Iterator[Built]:
         with psycopg.connect(url, autocommit=True) as connection:
             # A refresh has seen the account, as it has seen every one that sent something.
             change(connection, pick(connection, 1, days=365, account=LARGEST, seed=0))
+            room = connection.execute(SQL["sizes_by_schema"]).fetchall()
         dbt.refresh()
+        for schema, size in room:
+            per_million = size / sessions * 1_000_000
+            say(console, f"{schema}: {size / 1e9:.2f} GB, {per_million / 1e9:.2f} GB per million")
         yield Built(sessions, url, folder, dbt, rebuild)
 
 
