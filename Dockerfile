@@ -1,4 +1,4 @@
-# One image for all three programs; compose.yaml says which one a container runs.
+# One image for all programs; compose.yaml says which one a container runs.
 FROM python:3.13-slim-bookworm
 
 RUN useradd --create-home --uid 10001 upshot
@@ -15,9 +15,11 @@ COPY ingest ingest
 COPY orchestration orchestration
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 
-# Where dbt and Dagster keep what they write: a volume, so that it outlives the container.
-RUN mkdir -p /data/dagster && chown -R upshot:upshot /data /app
+# Where dbt and Dagster keep what they write: a volume, so that it outlives the container. The rest
+# of the image is never written to.
+RUN mkdir -p /data/dagster /backups && chown -R upshot:upshot /data /backups
 ENV UPSHOT_HOME=/data \
+    DBT_TARGET_PATH=/data/dbt \
     DAGSTER_HOME=/data/dagster \
     DO_NOT_TRACK=1 \
     PYTHONUNBUFFERED=1

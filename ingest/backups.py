@@ -14,7 +14,7 @@ from tempfile import NamedTemporaryFile
 from msgspec import Struct
 
 from ingest.console import Console
-from ingest.postgres_tools import ToolFailed, find_program, run_program
+from ingest.postgres_tools import ToolFailed, find_program, newest_program, run_program
 from ingest.settings import SettingsError
 from ingest.store.bi_users import BiUser
 from ingest.store.dumps import (
@@ -160,7 +160,7 @@ class _Contents(Struct, frozen=True):
 def _check(program: Path, source: Path, server: int, console: Console) -> _Contents:
     """Read all of the backup before anything is made of it."""
     try:
-        listed = run_program([program, "--list", source], None)
+        listed = run_program([newest_program("pg_restore"), "--list", source], None)
         dumped_from = DUMPED_FROM.search(listed)
         if dumped_from and int(dumped_from[1]) > server:
             raise SettingsError(

@@ -32,20 +32,28 @@ def find_program(name: str, server: int) -> Path:
     Raises:
         SettingsError: there is none.
     """
-    found = {major: folder / name for major, folder in packaged_programs().items()}
-    elsewhere = shutil.which(name)
-    if elsewhere:
-        # The package's own needs nothing of the machine's.
-        found = {_version(Path(elsewhere)): Path(elsewhere)} | found
+    found = _programs(name)
     fitting = [major for major in found if major >= server]
     if not fitting:
-        newest = max(found, default=0)
-        have = f"the newest here is of {newest}" if newest else "there is none here"
         raise SettingsError(
-            f"The server is PostgreSQL {server} and takes a {name} of {server} or later, but "
-            f"{have}: install PostgreSQL {server}'s client programs, so that {name} is on the PATH."
+            f"The server is PostgreSQL {server} and takes a {name} of {server} or later, but the "
+            f"newest here is of {max(found)}: install PostgreSQL {server}'s client programs, so "
+            f"that {name} is on the PATH."
         )
     return found[min(fitting)]
+
+
+def newest_program(name: str) -> Path:
+    """Return it in the highest version that is here: it reads what any other has written."""
+    found = _programs(name)
+    return found[max(found)]
+
+
+def _programs(name: str) -> dict[int, Path]:
+    """Return where it is, by its version; the package's own needs nothing of the machine's."""
+    elsewhere = shutil.which(name)
+    theirs = {_version(Path(elsewhere)): Path(elsewhere)} if elsewhere else {}
+    return theirs | {major: folder / name for major, folder in packaged_programs().items()}
 
 
 def _version(program: Path) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from msgspec import Struct
 
@@ -44,6 +44,15 @@ KNOWN_PASSWORDS = frozenset(
 """What people try first; in small letters."""
 
 
+IN_FILES = (
+    "UPSHOT_JWT_SECRET_FILE",
+    "UPSHOT_METRICS_TOKEN_FILE",
+    "UPSHOT_DATABASE_URL_FILE",
+    "UPSHOT_SYNC_URL_FILE",
+)
+"""Secrets that may be in a file instead: of the same name, without its end."""
+PASSWORD_FILE = "UPSHOT_DATABASE_PASSWORD_FILE"  # noqa: S105 - it names a file
+"""The database's alone: as a variable, libpq has PGPASSWORD."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -100,6 +109,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         SettingsError: one of them has no usable value.
 
     """
+    environ = _with_files(environ)
     home = Path(environ.get("UPSHOT_HOME") or ".upshot").expanduser().absolute()
     mode = environ.get("UPSHOT_ENV") or "demo"
     if mode not in {"demo", "production"}:
@@ -155,6 +165,30 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     )
 
 
+def _with_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with what is in files: what lies there is in no list of processes."""
+    read = dict(environ)
+    for name in IN_FILES:
+        content, secret = _content(environ, name), name.removesuffix("_FILE")
+        if content is None:
+            continue
+        if environ.get(secret):
+            raise SettingsError(f"{name} and {secret} exclude each other: unset one of them.")
+        read[secret] = content
+    return read
+
+
+def _content(environ: Mapping[str, str], name: str) -> str | None:
+    path = environ.get(name)
+    if not path:
+        return None
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingsError(f"{name} cannot be read ({path}): {reason}.") from None
+
+
 def _read(environ: Mapping[str, str], name: str, default: T, parse: Callable[[str], T]) -> T:
     text = environ.get(name, "")
     if not text:
@@ -191,6 +225,11 @@ def _database_url(text: str) -> str:
 
 def _read_database_url(environ: Mapping[str, str], *, production: bool) -> str | None:
     url = _read(environ, "UPSHOT_DATABASE_URL", None, _database_url)
+    password = _content(environ, PASSWORD_FILE)
+    if password is not None:
+        if url is None:
+            raise SettingsError(f"{PASSWORD_FILE} is for the database of UPSHOT_DATABASE_URL.")
+        url = f"{url}{'&' if urlsplit(url).query else '?'}password={quote(password, safe='')}"
     if production and url is not None and _is_open_to_all(url, environ):
         raise SettingsError(
             "The database's password has to be one of your own when UPSHOT_ENV is production."

@@ -1,6 +1,7 @@
 """What the `upshot` command asks of the database outside any request."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -69,6 +70,7 @@ def libpq_variables(url: str) -> dict[str, str]:
 
 def without_password(url: str) -> str:
     """Return the URL as it may be shown."""
+    url = re.sub(r"([?&]password=)[^&]*", r"\1***", url)
     parts = urlsplit(url)
     if not parts.password:
         return url

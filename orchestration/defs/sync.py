@@ -13,7 +13,9 @@ from orchestration.defs.unfinished import has_unfinished_run
 # Beside this Python, as nobody has to activate its environment.
 UPSHOT_EXECUTABLE = Path(sysconfig.get_path("scripts"), "upshot")
 
-IS_CONFIGURED = bool(os.environ.get("UPSHOT_SYNC_URL"))
+
+def _is_configured() -> bool:
+    return any(map(os.environ.get, ("UPSHOT_SYNC_URL", "UPSHOT_SYNC_URL_FILE")))
 
 
 @dg.asset(
@@ -60,11 +62,11 @@ sync = dg.define_asset_job(
     cron_schedule="*/5 * * * *",
     execution_timezone="UTC",
     default_status=(
-        dg.DefaultScheduleStatus.RUNNING if IS_CONFIGURED else dg.DefaultScheduleStatus.STOPPED
+        dg.DefaultScheduleStatus.RUNNING if _is_configured() else dg.DefaultScheduleStatus.STOPPED
     ),
 )
 def sync_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    if not os.environ.get("UPSHOT_SYNC_URL"):
+    if not _is_configured():
         return dg.SkipReason("UPSHOT_SYNC_URL is not set.")
     if has_unfinished_run(context.instance, sync.name):
         return dg.SkipReason("The last sync has not ended yet.")

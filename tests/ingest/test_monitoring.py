@@ -168,7 +168,7 @@ def test_every_file_that_compose_mounts_is_there() -> None:
         for volume in service.get("volumes", [])
         if volume.startswith("./")
     ]
-    assert len(mounted) == 5
+    assert len(mounted) == 8
     for path in mounted:
         assert (REPOSITORY / path).is_file(), path
 

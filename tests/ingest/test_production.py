@@ -8,6 +8,7 @@ import pytest
 from conftest import Api, Serve, with_changes
 
 from ingest.settings import Settings, SettingsError, is_guessable, read_settings
+from ingest.store.operations import libpq_variables, without_password
 
 SECRET = "kd93mVx0QpL7tYw2RzB5nHc8JfGuAe4S"
 DOCUMENTS = ("/schema", "/schema/openapi.json", "/schema/openapi.yaml", "/schema/swagger")
@@ -71,3 +72,56 @@ def test_a_secret_made_by_chance_is_taken(tmp_path: Path) -> None:
     for _ in range(5_000):
         assert not is_guessable(secrets.token_hex(32))
         assert not is_guessable(secrets.token_urlsafe(32))
+
+
+def in_file(folder: Path, secret: str) -> str:
+    path = folder / "secret"
+    path.write_text(f"{secret}\n")
+    return str(path)
+
+
+def test_a_secret_in_a_file_is_the_secret(tmp_path: Path) -> None:
+    settings = production(tmp_path, jwt_secret_file=in_file(tmp_path, SECRET))
+    assert settings.jwt_secret == SECRET
+    token = production(tmp_path, jwt_secret=SECRET, metrics_token_file=str(tmp_path / "secret"))
+    assert token.metrics_token == SECRET
+
+
+def test_a_secret_in_a_file_is_held_to_the_same(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="can be guessed"):
+        production(tmp_path, jwt_secret_file=in_file(tmp_path, "a" * 64))
+    with pytest.raises(SettingsError, match="has to be set"):
+        production(tmp_path, jwt_secret_file=in_file(tmp_path, ""))
+    with pytest.raises(SettingsError, match=r"_FILE cannot be read .*No such file"):
+        production(tmp_path, jwt_secret_file=str(tmp_path / "absent"))
+    with pytest.raises(SettingsError, match="exclude each other"):
+        production(tmp_path, jwt_secret=SECRET, jwt_secret_file=in_file(tmp_path, SECRET))
+
+
+def test_an_empty_file_leaves_the_tokens_to_the_keys(tmp_path: Path) -> None:
+    file = in_file(tmp_path, "")
+    assert (
+        production(tmp_path, jwks_url="https://login.example/keys", jwt_secret_file=file).jwt_secret
+        is None
+    )
+
+
+@pytest.mark.parametrize("url", ["postgresql://ann@db/x", "postgresql://ann@db/x?sslmode=require"])
+def test_the_databases_password_may_be_in_a_file(tmp_path: Path, url: str) -> None:
+    password = "at & / ? % of our own"
+    file = in_file(tmp_path, password)
+    settings = production(
+        tmp_path, jwt_secret=SECRET, database_url=url, database_password_file=file
+    )
+    variables = libpq_variables(settings.database_url or "")
+    assert (variables["PGPASSWORD"], variables["PGHOST"]) == (password, "db")
+    assert "own" not in without_password(settings.database_url or "")
+    with pytest.raises(SettingsError, match="one of your own"):
+        production(
+            tmp_path,
+            jwt_secret=SECRET,
+            database_url=url,
+            database_password_file=in_file(tmp_path, "changeme"),
+        )
+    with pytest.raises(SettingsError, match="UPSHOT_DATABASE_URL"):
+        production(tmp_path, jwt_secret=SECRET, database_password_file=file)
