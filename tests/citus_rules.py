@@ -17,6 +17,7 @@ OF_NO_ACCOUNT = frozenset(
         "live.figures",
         "live.served",
         "live.checks",
+        "live.candidates",
         "live.refreshes",
     }
 )

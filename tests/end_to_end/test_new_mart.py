@@ -384,7 +384,7 @@ def test_an_answer_that_moves_with_the_clock_is_not_kept(warehouse: Warehouse, a
 
 def test_the_manifest_says_what_the_database_has(warehouse: Warehouse) -> None:
     """The check of contracts and the API go by the same definitions."""
-    warehouse.dbt("run")
+    warehouse.dbt("run", "--write-json")
     manifest = json.loads((warehouse.project / "target" / "manifest.json").read_text())
     built = [definition for (definition,) in warehouse.query("select definition from live.served")]
     assert len(built) > 10

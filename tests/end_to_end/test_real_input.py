@@ -233,7 +233,8 @@ def test_summaries_of_a_window_are_what_the_log_says(
     for row in rows_of(real, "step_edges", limit=10_000, **days):
         edges = oracle.flow(flows[row["flow_id"]], window)["edges"]
         names = ("step_id", "next_step_id", "passes", "share")
-        assert {name: row[name] for name in names} in edges
+        expected = [{name: edge[name] for name in names} for edge in edges]
+        assert {name: row[name] for name in names} in expected
 
 
 def compare_summary(row: dict[str, Any], summary: dict[str, Any]) -> None:
