@@ -144,14 +144,20 @@ from raw.changes
 where changes.session_id is not null
 union
 select
-    sessions.account_id,
+    changes.account_id,
     sessions.session_id
 from raw.changes
-inner join raw.sessions
-    on
-        changes.account_id = sessions.account_id
+-- "offset 0": looked for where there is such a change, and nowhere else. The
+-- planner would read all sessions of all accounts to find that there is none.
+cross join lateral (
+    select all_of_account.session_id
+    from raw.sessions as all_of_account
+    where
+        changes.account_id = all_of_account.account_id
         -- Said twice, or every read would make room for all of an account.
-        and changes.account_id::text = sessions.account_id::text
+        and changes.account_id::text = all_of_account.account_id::text
+    offset 0
+) as sessions
 where changes.session_id is null;
 
 select access.serve('live.pending_sessions')
