@@ -13,6 +13,12 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import psutil
+from litestar.status_codes import (
+    HTTP_200_OK,
+    HTTP_300_MULTIPLE_CHOICES,
+    HTTP_429_TOO_MANY_REQUESTS,
+    HTTP_500_INTERNAL_SERVER_ERROR,
+)
 from litestar.types import HTTPScope
 from prometheus_client import (
     CollectorRegistry,
@@ -55,16 +61,19 @@ class _Known(NamedTuple):
     """Of a call that takes one event in; none for others."""
 
 
+EVENTS = "upshot_events"
+
+
 class Metrics:
     """The counters of this process, which several processes of one API share by files."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        disable_created_metrics()
         self._folder = _shared_folder()
         if self._folder is not None:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._folder)
             # The library looked at the environment when it was imported.
-            values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
+            values.ValueClass = values.get_value_class()
         # With several processes the files are what is read, not the registry.
         registry = self._registry = CollectorRegistry()
         self._latency = Histogram(
@@ -81,7 +90,7 @@ class Metrics:
             registry=registry,
         )
         self._events = Counter(
-            "upshot_events",
+            EVENTS,
             "Events by what became of them. way=batch: the items of POST /events. way=call: each"
             " other write is one event; created if it was taken in (201, 204, and 200 of a change),"
             " duplicate if it was known (200 of a session or visit that is there, 409"
@@ -188,7 +197,7 @@ class Metrics:
     def close(self) -> None:
         """Take this process out of what is summed over those that run."""
         if self._folder is not None:
-            mark_process_dead(os.getpid(), str(self._folder))  # type: ignore[no-untyped-call]
+            mark_process_dead(os.getpid(), str(self._folder))
 
     def _know(self, key: tuple[str | None, str, int], scope: HTTPScope) -> _Known:
         template, method, status = key
@@ -211,11 +220,15 @@ class Metrics:
             return None
         way = "batch" if template == "/api/v1/events" else "call"
         result: Result = "rejected"
-        if status == 200 and SAME_AGAIN in handler.opt:  # noqa: PLR2004
+        if status == HTTP_200_OK and SAME_AGAIN in handler.opt:
             result = "duplicate"
-        elif 200 <= status < 300:  # noqa: PLR2004
+        elif HTTP_200_OK <= status < HTTP_300_MULTIPLE_CHOICES:
             result = "created"
-        elif not status or status == 429 or status >= 500:  # noqa: PLR2004
+        elif (
+            not status
+            or status == HTTP_429_TOO_MANY_REQUESTS
+            or status >= HTTP_500_INTERNAL_SERVER_ERROR
+        ):
             result = "retry"
         return self._events.labels(way, result)
 
@@ -225,10 +238,10 @@ class Metrics:
         else:
             _bury_the_dead(self._folder)
             registry = CollectorRegistry()
-            collector: Any = MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
+            collector: Any = MultiProcessCollector(registry, str(self._folder))
             families = list(collector.collect())
         for family in families:
-            if family.name == self._events._name:  # noqa: SLF001 - it has no other
+            if family.name == EVENTS:
                 yield _received(family)
             yield family
 
@@ -342,4 +355,4 @@ def _bury_the_dead(folder: Path) -> None:
     for path in folder.glob("gauge_live*_*.db"):
         pid = int(path.stem.rpartition("_")[2])
         if not psutil.pid_exists(pid):
-            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+            mark_process_dead(pid, str(folder))

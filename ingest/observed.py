@@ -5,6 +5,7 @@ from time import perf_counter
 from typing import Any
 
 from litestar.enums import ScopeType
+from litestar.status_codes import HTTP_500_INTERNAL_SERVER_ERROR
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from ingest.auth import Identity
@@ -50,7 +51,8 @@ class Observed:
             seconds = perf_counter() - started
             self._metrics.count(scope, seconds)
             status = scope["state"].get(STATUS, 0)
-            if status >= 500 or seconds > self._slow_seconds or not status:  # noqa: PLR2004
+            is_fault = not status or status >= HTTP_500_INTERNAL_SERVER_ERROR
+            if is_fault or seconds > self._slow_seconds:
                 _log(scope, status, seconds, trace_id)
 
 
@@ -71,7 +73,7 @@ def _log(scope: HTTPScope, status: int, seconds: float, trace_id: str | None) ->
     }
     if not status:
         tell(logging.WARNING, "request_unanswered", **fields)
-    elif status < 500:  # noqa: PLR2004
+    elif status < HTTP_500_INTERNAL_SERVER_ERROR:
         tell(logging.WARNING, "request_slow", **fields)
     elif isinstance(problem, Unavailable):
         # Under overload there are many, and where they arose says nothing.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from litestar.status_codes import HTTP_500_INTERNAL_SERVER_ERROR
 from litestar.types import HTTPScope
 
 from ingest import __version__
@@ -71,7 +72,7 @@ class Tracing:
             span.set_attribute("upshot.batch.items", state[ITEMS])
         if PROBLEM in state:
             span.set_attribute("error.type", state[PROBLEM].code)
-        if status >= 500 or not status:  # noqa: PLR2004
+        if not status or status >= HTTP_500_INTERNAL_SERVER_ERROR:
             span.set_status(self._trace.StatusCode.ERROR)
 
     def database(self, name: str) -> AbstractContextManager[Any]:
