@@ -154,9 +154,7 @@ class Warehouse:
             if event.info.level != "debug":
                 said.append(event.info.msg)
 
-        result = dbtRunner(callbacks=[on_event]).invoke(
-            [arguments[0], *self.options, *arguments[1:]]
-        )
+        result = dbtRunner(callbacks=[on_event]).invoke([*arguments, *self.options])
         run = Run(success=result.success, said=[*said, str(result.exception or "")])
         assert run.success == succeeds, run.said
         return run
