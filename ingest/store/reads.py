@@ -46,7 +46,7 @@ MOST_CHANGES = 20_000
 """Beyond so many changes of an account all of it is computed from raw."""
 FEW_CHANGES = 200
 """So many are corrected for however small the account is."""
-SESSIONS_PER_CHANGE = 10
+SESSIONS_PER_CHANGE = 20
 """How many sessions are computed from raw in the time that it takes to correct for one."""
 SPANS = (256, 64, 16, 4, 1)
 """How many days a rollup may span; see macros/rollup.sql."""

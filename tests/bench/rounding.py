@@ -11,7 +11,25 @@ def rate(part: int, whole: int) -> float:
     >>> rate(1, 3), rate(1, 16), rate(0, 0)
     (0.333, 0.063, 0.0)
     """
-    return _quotient(part, whole, "0.001") or 0.0
+    return share(part, whole) or 0.0
+
+
+def share(part: int, whole: int) -> float | None:
+    """Return part / whole to 3 decimals; nothing of nothing.
+
+    >>> share(1, 3), share(0, 0)
+    (0.333, None)
+    """
+    return _quotient(part, whole, "0.001")
+
+
+def percent(part: int, whole: int) -> float | None:
+    """Return how many in a hundred, to 1 decimal; nothing of nothing.
+
+    >>> percent(1, 3), percent(0, 0)
+    (33.3, None)
+    """
+    return _quotient(100 * part, whole, "0.1")
 
 
 def average(total: int, count: int) -> float | None:

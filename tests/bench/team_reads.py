@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from history import LARGEST, SQL
 from psycopg import AsyncConnection
-from rounding import average, average_minutes, rate
+from rounding import average, average_minutes, percent, rate, share
 
+from ingest.figures import minutes_percentile
 from ingest.store.corrections import AccountFigures, DayRow, EngineerRow, FlowRow, Pending
 from ingest.store.database import Database
 from ingest.store.kept import Kept, KeptPending
@@ -20,6 +21,10 @@ from ingest.store.reads import MOST_CHANGES_KEPT, MOST_KEPT, Reads
 DAYS = 90
 TOP = 10
 OUTCOMES = ("resolved", "escalated", "workaround", "unresolved")
+RATINGS = ("rating_1", "rating_2", "rating_3", "rating_4", "rating_5")
+PERCENTILES = ("p50_duration_minutes", "p90_duration_minutes")
+MOST_OFF = 1 / 64
+"""How far from its percentiles the durations' histogram may be, before they are rounded."""
 
 
 class TeamReads:
@@ -128,9 +133,13 @@ class TeamReads:
     async def check(self) -> None:
         """Stop here unless the live read says what raw says: a wrong answer can be quick."""
         right = msgspec.json.decode(await self.raw())
+        percentiles = [right["summary"].pop(name) for name in PERCENTILES]
         for read in (self.live, self.live_cold, self.live_warm, self.live_anew):
             answer = self._answer(await read())
+            found = [answer["summary"].pop(name) for name in PERCENTILES]
             wrong = [part for part in right if answer[part] != right[part]]
+            if not all(map(_is_near, found, percentiles)):
+                wrong.append("percentiles")
             if wrong:
                 raise RuntimeError(f"the live read is wrong about {', '.join(wrong)}")
 
@@ -153,6 +162,7 @@ class TeamReads:
         days = {day.day: day for day in figures.days}
         sessions = sum(day.sessions for day in figures.days)
         completed = sum(day.completed for day in figures.days)
+        ratings = sum(day.ratings for day in figures.days)
         answer: dict[str, Any] = msgspec.to_builtins(
             {
                 "summary": {
@@ -166,6 +176,19 @@ class TeamReads:
                         outcome: sum(getattr(day, outcome) for day in figures.days)
                         for outcome in OUTCOMES
                     },
+                    "p50_duration_minutes": minutes_percentile(figures.durations, 5),
+                    "p90_duration_minutes": minutes_percentile(figures.durations, 9),
+                    "response_rate": share(sum(day.rated for day in figures.days), completed),
+                    "total_ratings": ratings,
+                    "avg_csat": average(sum(day.rating_points for day in figures.days), ratings),
+                    "csat_percent": percent(
+                        sum(day.rating_4 + day.rating_5 for day in figures.days), ratings
+                    ),
+                    "csat_distribution": {
+                        rating: sum(getattr(day, rating) for day in figures.days)
+                        for rating in RATINGS
+                    },
+                    "active_engineers": figures.active_engineers,
                 },
                 "time_series": [
                     _day(date.fromordinal(number), days)
@@ -174,7 +197,10 @@ class TeamReads:
                 "top_flows": [
                     {"tree_id": flow.flow_id}
                     | _worked(flow)
-                    | {"avg_csat": average(flow.rating_points, flow.ratings)}
+                    | {
+                        "avg_csat": average(flow.rating_points, flow.ratings),
+                        "ratings": flow.ratings,
+                    }
                     for flow in figures.flows
                 ],
                 "top_engineers": [
@@ -200,9 +226,18 @@ def _apart(kept: Any) -> Any:
 
 
 def _day(day: date, days: dict[date, DayRow]) -> dict[str, Any]:
-    names = ("sessions", *OUTCOMES)
-    found = days.get(day)
-    return {"date": day} | {name: getattr(found, name) if found else 0 for name in names}
+    found = days.get(day) or DayRow(day)
+    names = ("sessions", *OUTCOMES, "completed", "ratings")
+    return {
+        "date": day,
+        "avg_csat": average(found.rating_points, found.ratings),
+    } | {name: getattr(found, name) for name in names}
+
+
+def _is_near(found: float | None, right: float | None) -> bool:
+    if found is None or right is None:
+        return found is right
+    return abs(found - right) <= MOST_OFF * right + 0.1
 
 
 def _worked(row: FlowRow | EngineerRow) -> dict[str, Any]:

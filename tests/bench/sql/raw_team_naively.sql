@@ -5,7 +5,7 @@ select
     json_build_object(
         'summary', (
             select
-                json_build_object(
+                jsonb_build_object(
                     'total_sessions', count(*),
                     'completed_sessions', count(completed_at),
                     'completion_rate',
@@ -39,12 +39,85 @@ select
                         count(*) filter (where outcome = 'workaround'),
                         'unresolved',
                         count(*) filter (where outcome = 'unresolved')
-                    )
+                    ),
+                    'p50_duration_minutes',
+                    round(
+                        extract(
+                            epoch from percentile_disc(0.5) within group (
+                                order by
+                                    greatest(
+                                        completed_at - started_at, interval '0'
+                                    )
+                            ) filter (where completed_at is not null)
+                        ) / 60,
+                        1
+                    ),
+                    'p90_duration_minutes',
+                    round(
+                        extract(
+                            epoch from percentile_disc(0.9) within group (
+                                order by
+                                    greatest(
+                                        completed_at - started_at, interval '0'
+                                    )
+                            ) filter (where completed_at is not null)
+                        ) / 60,
+                        1
+                    ),
+                    'response_rate',
+                    round(
+                        count(*) filter (
+                            where
+                            completed_at is not null
+                            and exists (
+                                select
+                                from raw.session_ratings as ratings
+                                where
+                                    ratings.account_id = sessions.account_id
+                                    and ratings.session_id
+                                    = sessions.session_id
+                            )
+                        ) / nullif(count(completed_at), 0)::numeric,
+                        3
+                    ),
+                    'active_engineers', count(distinct user_id)
                 )
             from raw.sessions
             where
                 account_id = %(account_id)s
                 and (started_at at time zone %(time_zone)s)::date
+                between %(day_from)s and %(day_to)s
+        ) || (
+            select
+                jsonb_build_object(
+                    'total_ratings', count(*),
+                    'avg_csat', round(avg(ratings.rating), 1),
+                    'csat_percent',
+                    round(
+                        100 * avg((ratings.rating >= 4)::integer), 1
+                    ),
+                    'csat_distribution', json_build_object(
+                        'rating_1',
+                        count(*) filter (where ratings.rating = 1),
+                        'rating_2',
+                        count(*) filter (where ratings.rating = 2),
+                        'rating_3',
+                        count(*) filter (where ratings.rating = 3),
+                        'rating_4',
+                        count(*) filter (where ratings.rating = 4),
+                        'rating_5',
+                        count(*) filter (where ratings.rating = 5)
+                    )
+                )
+            from raw.session_ratings as ratings
+            inner join raw.sessions as rated
+                on
+                    ratings.account_id = rated.account_id
+                    and ratings.session_id = rated.session_id
+            where
+                rated.account_id = %(account_id)s
+                and rated.completed_at is not null
+                and (ratings.occurred_at at time zone %(time_zone)s)::date
                 between %(day_from)s and %(day_to)s
         ),
         'time_series', (
@@ -56,7 +129,10 @@ select
                         'resolved', days.resolved,
                         'escalated', days.escalated,
                         'workaround', days.workaround,
-                        'unresolved', days.unresolved
+                        'unresolved', days.unresolved,
+                        'completed', days.completed,
+                        'ratings', coalesce(ratings.ratings, 0),
+                        'avg_csat', round(ratings.avg_csat, 1)
                     )
                     order by days.day
                 )
@@ -87,6 +163,23 @@ select
                         = calendar.day::date
                 group by calendar.day
             ) as days
+            left join (
+                select
+                    (ratings.occurred_at at time zone %(time_zone)s)::date
+                        as day,
+                    count(*) as ratings,
+                    avg(ratings.rating) as avg_csat
+                from raw.session_ratings as ratings
+                inner join raw.sessions as rated
+                    on
+                        ratings.account_id = rated.account_id
+                        and ratings.session_id = rated.session_id
+                where
+                    rated.account_id = %(account_id)s
+                    and rated.completed_at is not null
+                group by day
+            ) as ratings
+                on days.day = ratings.day
         ),
         'top_flows', (
             select
@@ -100,24 +193,8 @@ select
                             round(top.completed::numeric / top.sessions, 3),
                             'avg_duration_minutes',
                             coalesce(round(top.minutes, 1), 0),
-                            'avg_csat', (
-                                select round(avg(ratings.rating), 1)
-                                from raw.session_ratings as ratings
-                                inner join raw.sessions as rated
-                                    on
-                                        ratings.account_id = rated.account_id
-                                        and ratings.session_id
-                                        = rated.session_id
-                                where
-                                    rated.account_id = %(account_id)s
-                                    and rated.flow_id = top.flow_id
-                                    and rated.completed_at is not null
-                                    and (
-                                        ratings.occurred_at
-                                        at time zone %(time_zone)s
-                                    )::date
-                                    between %(day_from)s and %(day_to)s
-                            )
+                            'avg_csat', round(csat.avg_csat, 1),
+                            'ratings', csat.ratings
                         )
                         order by
                             top.sessions desc,
@@ -157,6 +234,22 @@ select
                     sessions.flow_id asc
                 limit 10
             ) as top
+            cross join lateral (
+                select
+                    count(*) as ratings,
+                    avg(ratings.rating) as avg_csat
+                from raw.session_ratings as ratings
+                inner join raw.sessions as rated
+                    on
+                        ratings.account_id = rated.account_id
+                        and ratings.session_id = rated.session_id
+                where
+                    rated.account_id = %(account_id)s
+                    and rated.flow_id = top.flow_id
+                    and rated.completed_at is not null
+                    and (ratings.occurred_at at time zone %(time_zone)s)::date
+                    between %(day_from)s and %(day_to)s
+            ) as csat
         ),
         'top_engineers', (
             select
