@@ -8,6 +8,9 @@
     is read after that, so it holds what those rows stand for; what was written
     even later has log rows of its own, which stay. In the end exactly the rows
     that were noted go.
+
+    Nothing is touched of an account of which none was noted: it keeps its
+    version, by which readers know that what is stored stayed as it was.
 #}
 {% macro refresh() -%}
     {%- if execute and flags.WHICH in ['run', 'build', 'run-operation'] -%}
@@ -31,7 +34,7 @@
 {% macro refresh_script(models) -%}
 {{ lock_live() }};
 create temporary table claimed_changes on commit drop as
-select account_id, change_id, received_at
+select account_id, change_id, session_id, received_at
 from raw.changes;
 analyze claimed_changes;
 
@@ -44,7 +47,7 @@ from (
         account_id,
         bool_or(session_id is null) as is_all,
         count(distinct session_id) as sessions
-    from raw.changes
+    from claimed_changes
     group by account_id
 ) as named
 where
@@ -104,7 +107,9 @@ from (
     from (
         select {{ column_list(definition) }}, 1 as sign
         from live.{{ definition.model }}__pending
-        where account_id not in (select account_id from whole_accounts)
+        where
+            account_id = any({{ claimed_accounts() }})
+            and account_id not in (select account_id from whole_accounts)
         union all
         select {{ column_list(definition) }}, 1 as sign
         from live.{{ definition.model }}__recomputed
@@ -112,7 +117,9 @@ from (
         union all
         select {{ of_pending(definition, 'stored', 'stored.{}') }}, -1 as sign
         from {{ stored_of_pending(definition) }}
-        where pending.account_id not in (select account_id from whole_accounts)
+        where
+            pending.account_id = any({{ claimed_accounts() }})
+            and pending.account_id not in (select account_id from whole_accounts)
         union all
         select {{ column_list(definition) }}, -1 as sign
         from live.{{ definition.model }}__stored
@@ -122,6 +129,12 @@ from (
     having sum(sign) <> 0
 ) as differing;
 analyze {{ definition.model }}__claimed;
+{%- endmacro %}
+
+
+{# An array: whoever reads a view by it gets to the change log by an index. #}
+{% macro claimed_accounts() -%}
+    {{ return('array(select distinct account_id from claimed_changes)') }}
 {%- endmacro %}
 
 

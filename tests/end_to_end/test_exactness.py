@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from copy import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from random import Random
 from typing import NamedTuple, TypeVar
@@ -35,14 +35,17 @@ from raw_oracle import Rows
 from stories import (
     FLOWS,
     NOBODY,
+    PERIODS,
     SESSIONS,
     USERS,
+    Ago,
     Asked,
     Called,
     Posted,
     Refreshed,
     Step,
     Story,
+    Told,
     stories,
 )
 from writing_account import Account
@@ -128,14 +131,14 @@ class Telling:
     def tell(self) -> None:
         for step in self._story.steps:
             if isinstance(step, Refreshed):
-                self._refresh(step)
+                self.refresh(step)
             else:
-                self._write(step)
+                self.write(step)
                 self._compare()
-        self._refresh(Refreshed(), at_length=True)
+        self.refresh(Refreshed(), at_length=True)
         self._world.done["stories"] += 1
 
-    def _write(self, step: Posted | Called) -> None:
+    def write(self, step: Posted | Called) -> None:
         account = self._accounts[step.account]
         if isinstance(step, Posted):
             account.post(step.events)
@@ -145,7 +148,7 @@ class Telling:
         else:
             self._world.done["calls that changed nothing"] += 1
 
-    def _refresh(self, step: Refreshed, *, at_length: bool = False) -> None:
+    def refresh(self, step: Refreshed, *, at_length: bool = False) -> None:
         refreshed = [account.rows for account in self._accounts]
         if step.meanwhile is None and self._by_dbt:
             self._world.marts.refresh()
@@ -153,7 +156,7 @@ class Telling:
         else:
             with self._world.marts.refreshing(step.after):
                 if step.meanwhile is not None:
-                    self._write(step.meanwhile)
+                    self.write(step.meanwhile)
                     self._compare()
         for account, rows in zip(self._accounts, refreshed, strict=True):
             account.as_refreshed = rows
@@ -377,6 +380,22 @@ def test_figures_are_exact_while_what_is_pending_is_kept(world: World, examples:
     every_answer_is_exact()
 
 
+def test_what_is_written_after_the_log_was_noted_is_counted_once(world: World) -> None:
+    """Of an account of which nothing was noted: its readers keep what they have."""
+    data = {"session_id": SESSIONS[0], "flow_id": FLOWS[0], "user_id": USERS[0]}
+    started = (Told("session.started", Ago(timedelta(hours=5)), data, uuid4()),)
+    story = Story([], [Asked(period) for period in PERIODS], chance=0)
+    script = world.marts.script
+    noted = [each.startswith("create temporary table claimed_changes ") for each in script]
+    for place in range(noted.index(True) + 1, len(script) + 1, 8):
+        telling = Telling(world, story, frozenset({ANSWERS}))
+        # So that there is a version of what is stored of the account: nothing.
+        telling.write(Called(0, "account", {"name": "Ada", "time_zone": "UTC"}))
+        telling.refresh(Refreshed())
+        telling.write(Posted(1, started))
+        telling.refresh(Refreshed(Posted(0, started), place / len(script)), at_length=True)
+
+
 # --- that the tests above can fail ----------------------------------------------------------------
 
 Break = Callable[[LiveMarts], AbstractContextManager[None]]
@@ -423,10 +442,15 @@ def noting_at_the_end() -> Break:
     def broken(marts: LiveMarts) -> Iterator[None]:
         script = marts.script
         note = next(each for each in script if each.startswith("create temporary table claimed_"))
-        rest = [each for each in script if each not in {note, "analyze claimed_changes"}]
-        taken = next(each for each in rest if "insert into live.accounts" in each)
-        place = rest.index(taken)
-        marts.script = [*rest[:place], note, *rest[place:]]
+        _, _, what_is_there = note.partition(" as ")
+        taken = next(each for each in script if "insert into live.accounts" in each)
+        place = script.index(taken)
+        marts.script = [
+            *script[:place],
+            "delete from claimed_changes",
+            f"insert into claimed_changes {what_is_there}",
+            *script[place:],
+        ]
         try:
             yield
         finally:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import msgspec
+import psycopg
 from conftest import Api
 from raw_oracle import NIL, Happened, Rows, facts_by_session, rows_of, wire
 from stories import NOBODY, Told, resolved
@@ -58,14 +59,28 @@ class Account:
         found = {row["session_id"]: row for row in self.rows.get("sessions", [])}
         return found.get(session_id, {"user_id": None, "completed_at": None, "outcome": None})
 
+    def _event_id(self, which: str, session_id: UUID) -> UUID:
+        """Return the id that the API gave to what was just called: it decides between equals."""
+        with psycopg.connect(self.api.settings.database_url) as connection:
+            row = connection.execute(
+                f"select {which}_event_id from raw.sessions"
+                " where account_id = %s and session_id = %s".encode(),
+                [self.api.account_id, session_id],
+            ).fetchone()
+        assert row is not None
+        # Another one's where the call came too late to count: no id makes it count.
+        return uuid4() if row[0] in self.events else row[0]
+
     def _owner(self, session_id: UUID) -> dict[str, Any]:
         return {"user_id": self._session(session_id)["user_id"] or NOBODY}
 
     def _start(self, data: dict[str, Any], _: datetime) -> Happened | None:
         answer = self._send("POST", "/sessions", data, role="service")
         assert answer.status_code in {200, 201, 409}, answer.text
-        is_new = answer.status_code == 201
-        return Happened("session.started", data["started_at"], data, uuid4()) if is_new else None
+        if answer.status_code != 201:
+            return None
+        event_id = self._event_id("started", data["session_id"])
+        return Happened("session.started", data["started_at"], data, event_id)
 
     def _visit(self, data: dict[str, Any], _: datetime) -> Happened | None:
         session_id = data["session_id"]
@@ -89,7 +104,8 @@ class Account:
             return None
         # Whatever was known of its end, without an outcome, is beaten.
         occurred_at = _after(before["completed_at"], data["completed_at"])
-        return Happened("session.completed", occurred_at, data, uuid4())
+        event_id = self._event_id("completed", session_id)
+        return Happened("session.completed", occurred_at, data, event_id)
 
     def _rate(self, data: dict[str, Any], _: datetime) -> Happened | None:
         session_id = data["session_id"]
