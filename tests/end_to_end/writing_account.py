@@ -61,7 +61,9 @@ class Account:
 
     def _event_id(self, which: str, session_id: UUID) -> UUID:
         """Return the id that the API gave to what was just called: it decides between equals."""
-        with psycopg.connect(self.api.settings.database_url) as connection:
+        url = self.api.settings.database_url
+        assert url is not None
+        with psycopg.connect(url) as connection:
             row = connection.execute(
                 f"select {which}_event_id from raw.sessions"
                 " where account_id = %s and session_id = %s".encode(),
