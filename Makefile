@@ -14,17 +14,17 @@ export DO_NOT_TRACK := 1
 up: .venv/runtime
 	@exec $(BIN)/upshot up
 
-test: check $(NODE_MODULES) .venv/browser .venv/prometheus
+test: check $(NODE_MODULES) .venv/browser .venv/prometheus .venv/faketime
 	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
-soak: .venv/dev
+soak: .venv/dev .venv/prometheus .venv/faketime
 	UPSHOT_EXAMPLES=10000 $(BIN)/pytest --numprocesses 2 tests/end_to_end/test_exactness.py tests/ingest/test_raw_state.py
 	UPSHOT_EXAMPLES=1000 $(BIN)/pytest tests/end_to_end/test_figures_agree.py
 	UPSHOT_EXAMPLES=2500 $(BIN)/pytest tests/ingest/test_generated_requests.py
 	UPSHOT_ERASED_PEOPLE=1000 $(BIN)/pytest tests/end_to_end/test_forgetting.py
 	UPSHOT_SEEDED_FAULTS=1 $(BIN)/pytest tests/models/test_only_what_passed.py
 	UPSHOT_SOAK_REQUESTS=1000000 $(BIN)/pytest tests/ingest/test_raw_bytes.py
-	UPSHOT_SOAK_SECONDS=3600 UPSHOT_SOAK_KILLS=300 $(BIN)/pytest -s tests/soak
+	UPSHOT_SOAK_SECONDS=3600 UPSHOT_SOAK_KILLS=300 UPSHOT_DRILL_ROUNDS=3 $(BIN)/pytest -s tests/soak
 
 bench: .venv/dev .venv/browser
 	PYTHONPATH=tests $(BIN)/python tests/bench/bench_marts.py
@@ -90,4 +90,13 @@ $(NODE_MODULES): tests/browser/package.json tests/browser/package-lock.json | .v
 	{ if test "$$(id -u)" = 0; then apt-get update; fi; rm -rf .venv/debian && mkdir .venv/debian && \
 	cd .venv/debian && apt-get download prometheus && dpkg --extract prometheus_*.deb .; } || \
 	{ echo "The tests need Prometheus: install it, so that prometheus and promtool are on the PATH."; exit 1; }
+	@touch $@
+
+# A library that gives a program another time; as Prometheus, it needs no root.
+.venv/faketime: .venv/dev
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null || \
+	{ if test "$$(id -u)" = 0; then apt-get update; fi; rm -rf .venv/debian-faketime && \
+	mkdir .venv/debian-faketime && cd .venv/debian-faketime && apt-get download libfaketime && \
+	dpkg --extract libfaketime_*.deb .; } || \
+	{ echo "The tests need libfaketime: install it."; exit 1; }
 	@touch $@

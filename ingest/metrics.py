@@ -292,6 +292,11 @@ def _of_database(vitals: Vitals | None, volumes: Sequence[Volume]) -> Iterator[M
         "The age of the oldest row of the change log; 0 when it is empty.",
         value=vitals.oldest_change_seconds,
     )
+    yield GaugeMetricFamily(
+        "upshot_clock_ahead_seconds",
+        "How far the API's clock is ahead of the database's; negative if it is behind.",
+        value=vitals.clock_ahead_seconds,
+    )
     if vitals.refreshed_seconds is not None:
         yield GaugeMetricFamily(
             "upshot_last_refresh_seconds",

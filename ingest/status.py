@@ -17,6 +17,7 @@ PATIENCE_SECONDS = 5
 OLDEST_CHANGE_SECONDS = 600
 """As in ingest/monitoring/alerts.yml."""
 OLDEST_COMPARISON_SECONDS = 3 * 3600
+CLOCK_SECONDS = 10
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -80,6 +81,11 @@ def _of_vitals(found: Vitals) -> Iterator[Finding]:
     else:
         yield _good("Refresh", f"last took something in {_ago(found.refreshed_seconds)}")
     yield from _of_checks(found.checks, found.exactness_seconds)
+    yield Finding(
+        about="Clock",
+        is_well=abs(found.clock_ahead_seconds) <= CLOCK_SECONDS,
+        says=_clocks(found.clock_ahead_seconds),
+    )
 
 
 def _of_checks(checks: Sequence[Check], exactness_seconds: float | None) -> Iterator[Finding]:
@@ -140,6 +146,19 @@ def _ask(address: str) -> int | None:
         connection.request("GET", parts.path)
         return connection.getresponse().status
     return None
+
+
+def _clocks(ahead: float) -> str:
+    """Say how the clock here and the database's differ.
+
+    >>> _clocks(0.02), _clocks(-75.2)
+    ('the same here as at the database', '75 s behind that of the database: set it')
+    """
+    if abs(ahead) <= CLOCK_SECONDS:
+        return "the same here as at the database"
+    return (
+        f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} that of the database: set it"
+    )
 
 
 def _said(answer: int | None) -> str:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,18 +102,31 @@ class Service:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Start it; at the end stop it as an engine does, and see that nothing is left."""
-        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-            # A shell's background jobs inherit that, and Dagster takes SIGTERM as SIGINT is taken.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                self.command, cwd=REPOSITORY, env=self.environment,
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-            )  # fmt: skip
+        self.start()
         try:
             yield
         finally:
             self._stop()
+
+    def start(self) -> None:
+        """Start it, for the first time or again."""
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            # A shell's background jobs inherit that, and Dagster takes SIGTERM as SIGINT is taken.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self.command, cwd=REPOSITORY, env=self.environment,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """End all of it on the spot, as when its container is killed."""
+        family = self.family()
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait(5)
+        psutil.wait_procs(family, 5)
 
     def _stop(self) -> None:
         """SIGTERM to the first process, and SIGKILL to the rest when that has ended."""
@@ -126,11 +139,10 @@ class Service:
             if self.name != "code":
                 raise
         finally:
-            for process in self._family():
-                process.kill()
-            self.process.wait(5)
+            self.kill()
 
-    def _family(self) -> list[psutil.Process]:
+    def family(self) -> list[psutil.Process]:
+        """Return its processes: those of its session."""
         found = []
         for process in psutil.process_iter():
             try:

@@ -49,12 +49,14 @@ class KillableServer:
 
 
 @contextmanager
-def killable_server() -> Iterator[KillableServer]:
-    # Not under pytest's own folder: PostgreSQL's user has to get there.
-    folder = Path(tempfile.mkdtemp(prefix="upshot-killed-"))
-    server = KillableServer(folder)
+def killable_server(folder: Path | None = None) -> Iterator[KillableServer]:
+    """Run one until the block ends, in a folder that its user can get to, or one of its own."""
+    # Not under pytest's own folder: that is closed to others.
+    place = folder or Path(tempfile.mkdtemp(prefix="upshot-killed-"))
+    server = KillableServer(place)
     try:
         yield server
     finally:
         server.end()
-        shutil.rmtree(folder)
+        if folder is None:
+            shutil.rmtree(place)

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 import httpx
 import psycopg
-from api_processes import ApiProcess
 from conftest import Api
 from events import Event, event
 
@@ -27,6 +26,13 @@ class Lost(AssertionError):
     """Something that was acknowledged is not there, or is there twice."""
 
 
+class Serves(Protocol):
+    """Where an API is to be had."""
+
+    def api(self, settings: Settings) -> Api:
+        """It, as an account of its own meets it."""
+
+
 class Client:
     """One who sends, tries again when it may help, and remembers what it was told."""
 
@@ -40,13 +46,17 @@ class Client:
         self.ratings: dict[str, int] = {}
         self.votes: dict[tuple[str, str], bool | None] = {}
         self.tried_again = 0
+        self.waits: list[float] = []
+        """How many seconds each request took until it was answered for good."""
 
     def ask(self, method: str, path: str, json: object = None, **more: Any) -> httpx.Response:
-        until = time.monotonic() + PATIENCE
+        began = time.monotonic()
+        until = began + PATIENCE
         while True:
             try:
                 answer = self.api(method, path, json, user_id=self.user_id, **more)
                 if answer.status_code not in AGAIN:
+                    self.waits.append(time.monotonic() - began)
                     return answer
             except httpx.TransportError:
                 pass
@@ -106,8 +116,38 @@ class Client:
 
     def check(self, url: str) -> None:
         """Raise Lost unless the tables hold what was acknowledged, once."""
+        self._check_created()
+        events, ratings, votes, completed = self._stored(url)
+        sessions = {sent["data"]["session_id"] for sent in self.acknowledged.values()}
+        standing = {key: each for key, each in self.votes.items() if each is not None}
+        found = {key: each for key, each in votes.items() if each is not None}
+        if (set(self.acknowledged), sessions) != (events, completed):
+            raise Lost("events")
+        if (self.ratings, standing) != (ratings, found):
+            raise Lost("ratings or votes")
+
+    def check_so_far(self, url: str) -> int:
+        """Raise Lost if an event or a rating that was acknowledged is missing; return how many.
+
+        The client goes on meanwhile: there may be more of them, and a vote may be another by now.
+        """
+        self._check_created()
+        acknowledged, given = set(self.acknowledged), dict(self.ratings)
+        events, ratings, _, _ = self._stored(url)
+        if not acknowledged <= events:
+            raise Lost("events")
+        if not given.items() <= ratings.items():
+            raise Lost("ratings")
+        return len(acknowledged) + len(given)
+
+    def _check_created(self) -> None:
         if not set(self.created.values()) <= {0, 1}:
             raise Lost("an event was created twice")
+
+    def _stored(
+        self, url: str
+    ) -> tuple[set[str], dict[str, int], dict[tuple[str, str], bool | None], set[str]]:
+        """Return the events, ratings, votes and completed sessions that the tables hold."""
         account = [self.api.account_id]
         with psycopg.connect(url) as connection:
 
@@ -128,35 +168,39 @@ class Client:
                 "select session_id from raw.sessions where account_id = %s"
                 " and started_at is not null and completed_at is not null"
             )}  # fmt: skip
-        sessions = {sent["data"]["session_id"] for sent in self.acknowledged.values()}
-        standing = {key: each for key, each in self.votes.items() if each is not None}
-        found = {key: each for key, each in votes.items() if each is not None}
-        if (set(self.acknowledged), sessions) != (events, completed):
-            raise Lost("events")
-        if (self.ratings, standing) != (ratings, found):
-            raise Lost("ratings or votes")
+        return events, ratings, votes, completed
+
+
+C = TypeVar("C", bound=Client)
 
 
 @contextmanager
 def clients(
-    process: ApiProcess, settings: Settings, write: Callable[[Client, threading.Event], None]
+    process: Serves, settings: Settings, write: Callable[[Client, threading.Event], None]
 ) -> Iterator[list[Client]]:
     """Have clients write while the block lasts; it ends when all they began is acknowledged."""
+    made = [Client(process.api(settings), seed) for seed in range(CLIENTS)]
+    with all_writing(made, write):
+        yield made
+
+
+@contextmanager
+def all_writing(made: list[C], write: Callable[[C, threading.Event], None]) -> Iterator[None]:
+    """Have each of them write while the block lasts, and then end what it began."""
     ended = threading.Event()
     failures: list[Exception] = []
 
-    def run(client: Client) -> None:
+    def run(client: C) -> None:
         try:
             write(client, ended)
         except Exception as error:  # noqa: BLE001 - whatever it is, the test has to hear of it
             failures.append(error)
 
-    found = [Client(process.api(settings), seed) for seed in range(CLIENTS)]
-    threads = [threading.Thread(target=run, args=[client]) for client in found]
+    threads = [threading.Thread(target=run, args=[client]) for client in made]
     for thread in threads:
         thread.start()
     try:
-        yield found
+        yield
     finally:
         ended.set()
         for thread in threads:

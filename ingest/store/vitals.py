@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -34,6 +34,8 @@ class Vitals(Struct, frozen=True, kw_only=True):
     refreshed_seconds: float | None
     """None before the first refresh."""
     checks: Sequence[Check]
+    clock_ahead_seconds: float
+    """How far the clock of this machine is ahead of the database's; negative if it is behind."""
 
     @property
     def exactness_seconds(self) -> float | None:
@@ -68,6 +70,7 @@ def vitals(url: str) -> Vitals:
             oldest_change_seconds=oldest,
             refreshed_seconds=_last_refresh(connection),
             checks=_checks(connection),
+            clock_ahead_seconds=_clock_ahead(connection),
         )
 
 
@@ -88,6 +91,15 @@ def _checks(connection: psycopg.Connection[Any]) -> Sequence[Check]:
         cursor = connection.cursor(row_factory=class_row(Check))
         return cursor.execute(SQL["read_checks"]).fetchall()
     return ()
+
+
+def _clock_ahead(connection: psycopg.Connection[Any]) -> float:
+    asked = datetime.now(UTC)
+    row = connection.execute(SQL["read_clock"]).fetchone()
+    answered = datetime.now(UTC)
+    theirs: datetime = row[0] if row else asked
+    # It looked somewhere in between.
+    return (asked + (answered - asked) / 2 - theirs).total_seconds()
 
 
 class Server(Struct, frozen=True, kw_only=True):

@@ -200,6 +200,7 @@ def test_the_log_and_its_age_are_those_of_all_accounts(
     url = serve(with_changes(base_settings, database_url=database_url))
     samples = scrape(url)
     assert value(samples, "upshot_database_up") == 1
+    assert abs(value(samples, "upshot_clock_ahead_seconds")) < 10
     assert value(samples, "upshot_changes") == 3
     assert 100 <= value(samples, "upshot_oldest_change_seconds") < 130
     assert not any(name == "upshot_last_refresh_seconds" for name, _ in samples)

@@ -2,33 +2,22 @@
 
 import json
 import re
-import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import psycopg
 import pytest
 import yaml
-from api_processes import api_process, free_port
-from conftest import BIN, REPOSITORY
+from api_processes import api_process
+from conftest import REPOSITORY
+from prometheus_server import MONITORING, firing, program, prometheus
 
-MONITORING = REPOSITORY / "ingest" / "monitoring"
 TOKEN = "kd93mVx0QpL7tYw2RzB5nHc8JfGuAe4T"
 PROMETHEUS_OWN = {"up", "ALERTS"}
-
-
-def program(name: str) -> str:
-    """Prometheus as the Makefile found or unpacked it."""
-    unpacked = BIN.parent / "debian" / "usr" / "bin"
-    found = shutil.which(name) or shutil.which(name, path=str(unpacked))
-    assert found, f"{name} is not here: make .venv/prometheus"
-    return found
 
 
 def documented() -> set[str]:
@@ -85,51 +74,11 @@ def test_what_is_asked_for_is_told() -> None:
         assert panel["description"], panel["title"]
 
 
-@contextmanager
-def prometheus(target: str, folder: Path) -> Iterator[httpx.Client]:
-    """A real one, as compose.yaml configures it, in a hurry."""
-    configuration = (MONITORING / "prometheus.yml").read_text()
-    token = folder / "metrics_token"
-    token.write_text(f"{TOKEN}\n")
-    for before, after in (
-        ("ingest:8000", target),
-        ("/run/secrets/metrics_token", str(token)),
-        ("interval: 15s", "interval: 1s"),
-    ):
-        assert before in configuration
-        configuration = configuration.replace(before, after)
-    (folder / "prometheus.yml").write_text(configuration)
-    alerts = (MONITORING / "alerts.yml").read_text()
-    (folder / "alerts.yml").write_text(re.sub(r"for: \d+m", "for: 1s", alerts))
-    port = free_port()
-    with (folder / "prometheus.log").open("w") as log:
-        process = subprocess.Popen(
-            [
-                program("prometheus"), f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        yield httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=10)
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 def eventually(look: Callable[[], bool], what: object = "") -> None:
     until = time.monotonic() + 60
     while not look():
         assert time.monotonic() < until, what
         time.sleep(0.3)
-
-
-def firing(client: httpx.Client) -> set[str]:
-    try:
-        alerts = client.get("/alerts").json()["data"]["alerts"]
-    except httpx.TransportError:
-        return set()  # it starts
-    return {each["labels"]["alertname"] for each in alerts if each["state"] == "firing"}
 
 
 def test_prometheus_reads_the_api_and_its_alerts_fire_and_end(
@@ -144,7 +93,7 @@ def test_prometheus_reads_the_api_and_its_alerts_fire_and_end(
         )
         with (
             api_process(database_url, tmp_path, workers=2, metrics_token=TOKEN) as process,
-            prometheus(f"127.0.0.1:{process.port}", tmp_path) as client,
+            prometheus(f"127.0.0.1:{process.port}", tmp_path, token=TOKEN) as client,
         ):
             eventually(lambda: firing(client) == {"UpshotChangesOld"}, "it waits too long")
             for panel in dashboard()["panels"]:

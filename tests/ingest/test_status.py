@@ -47,6 +47,7 @@ def test_it_says_what_is_well_and_what_is_not(
     assert said["API"] == f"ok  API         ready at {shared_live_api.url}"
     assert "the oldest 25 min ago" in said["Change log"]
     assert said["Change log"].startswith("!!")
+    assert said["Clock"] == "ok  Clock       the same here as at the database"
     assert "assert_nothing fails since" in said["Checks"]
     assert said["Dagster"].startswith("!!  Dagster     does not answer")
     findings = json.loads(told.stdout)

@@ -1,7 +1,8 @@
 """Runs that are killed, with all of Dagster at work as `upshot up` starts it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,7 @@ from dagster_processes import (
     start_dg,
 )
 from live_warehouse import HISTORY
-from receivers import webhook
+from receivers import Webhook, webhook
 
 from ingest.settings import Settings
 from ingest.store.operations import libpq_variables
@@ -27,6 +28,8 @@ STARTS_WITHIN = 240
 NEXT_RUN_WITHIN = 120
 """What is promised."""
 RUNS_WITHIN = 300
+LOOKS = 10
+"""Of the daemon at a run that was killed; ours needs one to find it."""
 
 TAKE_LOCK = "select pg_advisory_lock(hashtextextended('upshot refresh', 0))"
 RUNS = "select status from dagster.runs where pipeline_name = 'refresh' order by id"
@@ -82,8 +85,30 @@ class Dagster:
         assert parent is not None
         return parent
 
+    def looks(self) -> int:
+        """Return how often its daemon has looked whether a run is still at work."""
+        return self.log.read_text().count("Checking run")
+
     def kill(self) -> None:
         kill_family(self.process)
+
+
+@contextmanager
+def dagster_at_work(url: str, folder: Path, hook: Webhook, **changes: str) -> Iterator[Dagster]:
+    """All of it until the block ends, with changes of its configuration, by what they replace."""
+    environment = dagster_environment(url, libpq_variables(url), folder)
+    environment["UPSHOT_ALERT_WEBHOOK_URL"] = hook.url
+    configuration = Path(environment["DAGSTER_HOME"], "dagster.yaml")
+    text = configuration.read_text()
+    for before, after in changes.items():
+        assert before in text
+        text = text.replace(before, after)
+    configuration.write_text(text)
+    dagster = Dagster(environment, folder / "dg.log")
+    try:
+        yield dagster
+    finally:
+        dagster.kill()
 
 
 def waiting(database: psycopg.Connection) -> int:
@@ -102,7 +127,10 @@ def test_a_run_that_was_killed_starts_again_soon_and_gets_it_right(
 ) -> None:
     """Killed with all of Dagster, as when the machine goes down, and then alone."""
     url = live_settings.database_url or ""
-    with webhook() as hook, psycopg.connect(url, autocommit=True) as database:
+    with (
+        psycopg.connect(url, autocommit=True) as database,
+        webhook() as hook,
+    ):
         database.execute(HISTORY)
         database.execute("update raw.changes set received_at = now() - interval '2 minutes'")
         database.execute(TAKE_LOCK)
@@ -115,10 +143,7 @@ def test_a_run_that_was_killed_starts_again_soon_and_gets_it_right(
             eventually(lambda: "STARTED" in statuses()[number:], seconds=NEXT_RUN_WITHIN)
             return time.monotonic() - moment
 
-        environment = dagster_environment(url, libpq_variables(url), tmp_path)
-        environment["UPSHOT_ALERT_WEBHOOK_URL"] = hook.url
-        dagster = Dagster(environment, tmp_path / "dg.log")
-        try:
+        with dagster_at_work(url, tmp_path, hook) as dagster:
             # The sensor finds what has been waiting.
             eventually(lambda: waiting(database) == 1, seconds=RUNS_WITHIN)
             dagster.kill()
@@ -144,5 +169,29 @@ def test_a_run_that_was_killed_starts_again_soon_and_gets_it_right(
             eventually(lambda: hook.posted, seconds=RUNS_WITHIN)
             (told,) = hook.posted
             assert (told["run_id"], told["failed_steps"]) == (run_id, ["rebuild"])
-        finally:
-            dagster.kill()
+
+
+def test_with_the_launcher_of_dagsters_own_nothing_starts(
+    live_settings: Settings, tmp_path: Path
+) -> None:
+    """The control: the daemon looks every second, and the run that was killed goes on for it."""
+    url = live_settings.database_url or ""
+    changes = {
+        "module: orchestration.run_launcher": "module: dagster",
+        "class: WatchfulRunLauncher": "class: DefaultRunLauncher",
+        "poll_interval_seconds: 15": "poll_interval_seconds: 1",
+    }
+    with (
+        psycopg.connect(url, autocommit=True) as database,
+        webhook() as hook,
+        dagster_at_work(url, tmp_path, hook, **changes) as dagster,
+    ):
+        database.execute(HISTORY)
+        database.execute(TAKE_LOCK)
+        DagsterGraphQLClient("127.0.0.1", dagster.port).submit_job_execution("refresh")
+        eventually(lambda: waiting(database) == 1, seconds=RUNS_WITHIN)
+        dagster.kill()
+        before = dagster.looks()
+        dagster.start()
+        eventually(lambda: dagster.looks() > before + LOOKS, seconds=RUNS_WITHIN)
+        assert database.execute(RUNS).fetchall() == [("STARTED",)]

@@ -1,0 +1,645 @@
+"""The drill: the whole deployment under steady load, and one part of it after the other fails.
+
+Every service runs by compose.yaml's own command. After each failure what was acknowledged is in
+the tables, once, every figure is exact, and the alert that belongs to it was seen and is over.
+
+Dagster's parts take minutes to be well again: they fail where UPSHOT_DRILL_ROUNDS says how many
+times everything does, at first in this order, then in any.
+"""
+
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+import httpx
+import psutil
+import psycopg
+import pytest
+from compose_services import compose
+from conftest import BIN, REPOSITORY, Api
+from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
+from deployment import SECRETS, Engine, Machine, empty_machine
+from events import Event
+from exactness import compare, snapshot, unsettled
+from prometheus_server import firing, prometheus
+from receivers import Webhook, webhook
+from requests import RequestException
+from retrying_clients import Client, Lost, all_writing
+from small_volume import small_volume
+
+from ingest.embedded import packaged_programs
+from ingest.settings import Settings
+from ingest.store.migrate import MIGRATIONS
+
+ROUNDS = int(os.environ.get("UPSHOT_DRILL_ROUNDS") or 0)
+"""0: one, without Dagster's parts."""
+CLIENTS = 4
+PAUSE = 0.4
+"""Seconds that a client waits between two sessions, on average."""
+STARTS_WITHIN = 240
+ALERT_WITHIN = 90
+NEXT_RUN_WITHIN = 120
+"""What is promised."""
+RUNS_WITHIN = 240
+
+VOLUME_BYTES = 640_000_000
+LEAST_BYTES = 48_000_000
+"""With fewer free bytes events are refused; the alert fires at a tenth of the volume."""
+BALLAST_MARGIN = 400_000_000
+"""Where there is no small volume: so much less than now is too little."""
+SOONER = {
+    # Seconds instead of minutes and hours; what is asked for stays the same.
+    "upshot_oldest_change_seconds > 600": "upshot_oldest_change_seconds > 10",
+    "upshot_exactness_check_seconds > 3 * 3600": "upshot_exactness_check_seconds > 40",
+}
+
+REFRESHING = """
+    select holder.pid
+    from pg_locks as holder
+    where
+        holder.locktype = 'advisory'
+        and holder.granted
+        and holder.database = (select oid from pg_database where datname = current_database())
+        and (holder.classid::bigint << 32 | holder.objid::bigint)
+        = hashtextextended('upshot refresh', 0)
+"""
+MIGRATION = """
+-- depends: {before}
+create table raw.drill_{number} (
+    account_id uuid not null,
+    drill_id uuid not null,
+    primary key (account_id, drill_id)
+);
+alter table raw.sessions add column drill_{number} integer not null default 7;
+alter table raw.session_ratings add column drill_{number} text;
+create index on raw.sessions (account_id, drill_{number});
+"""
+MIGRATE = """
+import os, sys
+from pathlib import Path
+from ingest.settings import read_settings
+from ingest.store import migrate
+migrate.MIGRATIONS = Path(sys.argv[1])
+print(*migrate.migrate(read_settings().database_url))
+"""
+"""What `upshot migrate` does, with one migration more than there is."""
+
+
+class Worker(Client):
+    """One who works at a human pace, by a clock that may be wrong."""
+
+    def __init__(self, api: Api, seed: int, clock: timedelta) -> None:
+        super().__init__(api, seed)
+        self.clock = clock
+
+    def told(self, session_id: str) -> list[Event]:
+        moment = (datetime.now(UTC) + self.clock).isoformat()
+        return [each | {"occurred_at": moment} for each in super().told(session_id)]
+
+    def work_until(self, ended: threading.Event) -> None:
+        while not ended.wait(self.random.uniform(0, 2 * PAUSE)):
+            session = str(uuid4())
+            self.send(self.told(session))
+            self.rate(session)
+            self.vote(session, self.random.choice("ab"))
+            # A vote is changed long after it was cast, perhaps by another clock of ours.
+            self.vote(*self.random.choice(list(self.votes)))
+
+    @property
+    def writes(self) -> int:
+        """How many were acknowledged."""
+        return len(self.waits)
+
+
+class Outcome(NamedTuple):
+    """What came of one failure."""
+
+    fault: str
+    seconds: float
+    acknowledged: int
+    tried_again: int
+    longest: float
+    """Seconds that a write took, with all its tries."""
+    alert: str
+    seen: float
+    """Seconds after the failure."""
+    cleared: float
+    """Seconds after the part was back."""
+    rows: int
+    """Of figures, compared."""
+
+
+class Fault:
+    """One failure as it goes on."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.began = time.monotonic()
+        self.back: float | None = None
+        self.alert, self.seen, self.cleared = "-", 0.0, 0.0
+
+
+class Drill:
+    """The deployment, those who use it, and those who watch it."""
+
+    def __init__(
+        self, machine: Machine, engine: Engine, hook: Webhook, clock: Path, *, is_small: bool
+    ) -> None:
+        self.machine = machine
+        self.engine = engine
+        self.hook = hook
+        self.clock = clock
+        self.is_small = is_small
+        self.workers: list[Worker] = []
+        self.outcomes: list[Outcome] = []
+        self.watcher: httpx.Client
+
+    # --- what is looked at -----------------------------------------------------------------------
+
+    @contextmanager
+    def fault(self, name: str) -> Iterator[Fault]:
+        """One failure: at its end all is as it was before, and nothing is lost or wrong."""
+        fault = Fault(name)
+        waited = [len(worker.waits) for worker in self.workers]
+        again = sum(worker.tried_again for worker in self.workers)
+        yield fault
+        self.await_writes()
+        for worker in self.workers:
+            worker.check_so_far(self.machine.url)
+        rows = self.compare()
+        waits = [
+            wait
+            for worker, before in zip(self.workers, waited, strict=True)
+            for wait in worker.waits[before:]
+        ]
+        self.outcomes.append(
+            Outcome(
+                fault=name,
+                seconds=time.monotonic() - fault.began,
+                acknowledged=len(waits),
+                tried_again=sum(worker.tried_again for worker in self.workers) - again,
+                longest=max(waits),
+                alert=fault.alert,
+                seen=fault.seen,
+                cleared=fault.cleared,
+                rows=rows,
+            )
+        )
+
+    def compare(self) -> int:
+        """See that every figure is exact while everybody goes on; return how many were compared."""
+        with snapshot(self.machine.url) as connection:
+            seen = compare(connection)
+        assert seen.wrong == []
+        return seen.rows
+
+    def await_writes(self) -> None:
+        """Wait until each of them has got something done, and again."""
+        before = [worker.writes for worker in self.workers]
+        self.engine.until(
+            lambda: all(
+                worker.writes > was + 5 for worker, was in zip(self.workers, before, strict=True)
+            ),
+            ALERT_WITHIN,
+            "writes are not acknowledged",
+        )
+
+    def await_comparison(self) -> None:
+        """See to it that some accounts were just compared with raw, and nobody warns."""
+        if "UpshotExactnessUnknown" in firing(self.watcher):
+            self.await_status(self.launch("check"), "SUCCESS")
+            self.engine.until(
+                lambda: "UpshotExactnessUnknown" not in firing(self.watcher), 30, "it still fires"
+            )
+
+    def await_alert(self, fault: Fault, alert: str) -> None:
+        fault.alert = alert
+        self.engine.until(
+            lambda: alert in firing(self.watcher), ALERT_WITHIN, f"{alert} does not fire"
+        )
+        fault.seen = time.monotonic() - fault.began
+        fault.back = time.monotonic()
+
+    def await_calm(self, fault: Fault) -> None:
+        self.engine.until(
+            lambda: fault.alert not in firing(self.watcher),
+            RUNS_WITHIN,
+            f"{fault.alert} goes on firing",
+        )
+        assert fault.back is not None
+        fault.cleared = time.monotonic() - fault.back
+
+    # --- Dagster ---------------------------------------------------------------------------------
+
+    def launch(self, job: str) -> str:
+        """Ask what the page's button asks, again where the page stumbles over what was killed."""
+
+        def ask() -> str | None:
+            try:
+                client = DagsterGraphQLClient("127.0.0.1", int(self.machine.places["3000"]))
+                return client.submit_job_execution(job)
+            except (DagsterGraphQLClientError, RequestException):
+                return None
+
+        return self.engine.until(ask, STARTS_WITHIN, f"{job} is not launched") or ""
+
+    def status(self, run_id: str) -> str:
+        with psycopg.connect(self.machine.url) as connection:
+            row = connection.execute(
+                "select status from dagster.runs where run_id = %s", [run_id]
+            ).fetchone()
+        return row[0] if row else ""
+
+    def await_status(self, run_id: str, *statuses: str, seconds: float = RUNS_WITHIN) -> None:
+        self.engine.until(
+            lambda: self.status(run_id) in statuses, seconds, f"the run is not {statuses}"
+        )
+
+    def runs_after(self, run_id: str, job: str) -> list[tuple[str, str]]:
+        """Return the runs of a job that came after one, with their status."""
+        with psycopg.connect(self.machine.url) as connection:
+            return connection.execute(
+                "select run_id, status from dagster.runs where pipeline_name = %s"
+                " and id > (select id from dagster.runs where run_id = %s) order by id",
+                [job, run_id],
+            ).fetchall()
+
+    def told_of(self, run_id: str) -> list[tuple[str, list[str]]]:
+        """Return the job and the failed steps of each time that the webhook was told of a run."""
+        return [
+            (each["job"], each["failed_steps"])
+            for each in self.hook.posted
+            if each["run_id"] == run_id
+        ]
+
+    def dbt(self) -> psutil.Process | None:
+        """Return the dbt of a run, if there is one."""
+        for process in self.engine.services["code"].family():
+            try:
+                if "dbt" in " ".join(process.cmdline()[:2]):
+                    return process
+            except psutil.NoSuchProcess:
+                pass
+        return None
+
+    # --- what fails ------------------------------------------------------------------------------
+
+    def api_is_killed(self) -> None:
+        with self.fault("API killed") as fault:
+            self.engine.kill("ingest")
+            self.await_alert(fault, "UpshotDown")
+            self.engine.start("ingest")
+            self.await_calm(fault)
+
+    def postgres_is_killed(self) -> None:
+        with self.fault("PostgreSQL killed") as fault:
+            self.machine.server.kill()
+            self.await_alert(fault, "UpshotDatabaseDown")
+            self.machine.server.start()
+            self.await_calm(fault)
+
+    def refresher_is_killed(self) -> None:
+        """Within the transaction of a refresh."""
+        with self.fault("refresher killed") as fault:
+            with psycopg.connect(self.machine.url, autocommit=True) as connection:
+                self.engine.until(
+                    lambda: connection.execute(REFRESHING).fetchone(), 60, "nobody refreshes"
+                )
+            self.engine.kill("refresh")
+            self.await_alert(fault, "UpshotChangesOld")
+            self.engine.start("refresh")
+            self.await_calm(fault)
+
+    def disk_is_full(self) -> None:
+        """To the last byte on a small volume; else as full as it may be."""
+        folder = Path(self.machine.places["/postgres"])
+        ballast = folder / "ballast"
+        with self.fault("disk full") as fault:
+            try:
+                with ballast.open("wb") as file:
+                    fill(file.fileno(), folder, to_the_end=self.is_small)
+                ready = f"{self.machine.page('8000')}/health/ready"
+                self.engine.until(
+                    lambda: httpx.get(ready).json().get("code") == "disk_full", 30, "it is ready"
+                )
+                if self.is_small:
+                    self.await_alert(fault, "UpshotVolumeFillsUp")
+            finally:
+                ballast.unlink()
+            # It may have stopped: an engine would start it again.
+            self.machine.server.start()
+            if self.is_small:
+                self.await_calm(fault)
+
+    def clock_is_wrong(self) -> None:
+        """Ours: set ahead and back while requests are under way; and one client's, too far."""
+        with self.fault("clock wrong") as fault:
+            set_clock(self.clock, "+20m")
+            self.await_alert(fault, "UpshotClockOff")
+            self.await_writes()
+            worker = self.workers[0]
+            early = worker.told(str(uuid4()))
+            for each in early:
+                each["occurred_at"] = (datetime.now(UTC) + timedelta(hours=25)).isoformat()
+            answer = worker.ask("POST", "/events", early, role="service")
+            assert {each["result"] for each in answer.json()["items"]} == {"rejected"}
+            set_clock(self.clock, "-20s")
+            self.await_writes()
+            set_clock(self.clock, "+0")
+            fault.back = time.monotonic()
+            self.await_calm(fault)
+
+    def it_is_migrated(self, number: int) -> None:
+        """Again, and by a migration that nobody had seen: while all serve and refresh."""
+        folder = self.machine.logs / "migrations"
+        shutil.copytree(MIGRATIONS, folder, dirs_exist_ok=True)
+        last = max(path.stem for path in folder.glob("*.sql"))
+        name = f"{int(last[:4]) + 1:04}.drill_{number}"
+        (folder / f"{name}.sql").write_text(MIGRATION.format(before=last, number=number))
+        service = self.machine.service("migrate")
+        with self.fault("migrated"):
+            service.run()
+            applied = subprocess.run(
+                [BIN / "python", "-c", MIGRATE, folder],
+                cwd=REPOSITORY, env=service.environment, capture_output=True, text=True,
+                check=False, timeout=120,
+            )  # fmt: skip
+            assert applied.returncode == 0, applied.stderr
+            assert applied.stdout.split() == [name]
+
+    def dbt_is_killed(self) -> None:
+        """In a run of Dagster's: the run is told of, and the next one succeeds."""
+        with self.fault("dbt of a run killed") as fault:
+            run_id = self.launch("refresh")
+            dbt = self.engine.until(self.dbt, RUNS_WITHIN, "dbt does not start")
+            assert dbt is not None
+            fault.began = time.monotonic()
+            dbt.kill()
+            self.await_status(run_id, "FAILURE")
+            told = self.engine.until(lambda: self.told_of(run_id), ALERT_WITHIN, "nobody is told")
+            fault.alert, fault.seen = "webhook", time.monotonic() - fault.began
+            assert told == [("refresh", ["warehouse"])]
+            fault.back = time.monotonic()
+            self.await_status(self.launch("refresh"), "SUCCESS")
+            fault.cleared = time.monotonic() - fault.back
+
+    def daemon_is_killed(self) -> None:
+        """Nobody takes runs out of the queue; what was asked for runs when it is there again."""
+        self.await_comparison()
+        with self.fault("Dagster's daemon killed") as fault:
+            self.engine.kill("daemon")
+            run_id = self.launch("check")
+            self.await_alert(fault, "UpshotExactnessUnknown")
+            assert self.status(run_id) == "QUEUED"
+            self.engine.start("daemon")
+            self.await_status(run_id, "SUCCESS")
+            self.await_calm(fault)
+
+    def code_server_is_killed(self) -> None:
+        """With a run at work: it starts again within the time that is promised."""
+        self.await_comparison()
+        with self.fault("code server killed") as fault:
+            run_id = self.launch("check")
+            self.engine.until(self.dbt, RUNS_WITHIN, "dbt does not start")
+            fault.began = time.monotonic()
+            self.engine.kill("code")
+            self.await_alert(fault, "UpshotExactnessUnknown")
+            self.engine.start("code")
+            ((again, _), *_) = self.engine.until(
+                lambda: [
+                    each
+                    for each in self.runs_after(run_id, "check")
+                    if each[1] in {"STARTED", "SUCCESS"}
+                ],
+                NEXT_RUN_WITHIN,
+                "it does not start again",
+            )
+            assert self.status(run_id) == "FAILURE"
+            self.await_status(again, "SUCCESS")
+            self.await_calm(fault)
+            assert self.told_of(run_id) == [], "it has started again by itself"
+
+
+def fill(file: int, folder: Path, *, to_the_end: bool) -> None:
+    """Take what is free: piece by piece, as others take some meanwhile."""
+    if not to_the_end:
+        os.posix_fallocate(file, 0, 2 * BALLAST_MARGIN)
+        return
+    size = 0
+    try:
+        while True:
+            free = shutil.disk_usage(folder).free
+            piece = max(1_000_000, free // 2)
+            os.posix_fallocate(file, size, piece)
+            size += piece
+    except OSError:
+        try:
+            while os.write(file, bytes(4096)):
+                pass
+        except OSError:
+            return
+
+
+def set_clock(clock: Path, offset: str) -> None:
+    """Set it at once: whoever reads it never finds half of it."""
+    new = clock.with_suffix(".new")
+    new.write_text(f"{offset}\n")
+    new.replace(clock)
+
+
+def clock_library() -> Path:
+    """What gives a program another time, as the Makefile found or unpacked it."""
+    places = [Path("/usr/lib"), BIN.parent / "debian-faketime" / "usr" / "lib"]
+    found = [*chain.from_iterable(each.glob("*/faketime/libfaketimeMT.so.1") for each in places)]
+    assert found, "libfaketime is not here: make .venv/faketime"
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    """All of it, started in its order."""
+    root = tmp_path_factory.mktemp("drill")
+    clock = root / "clock"
+    set_clock(clock, "+0")
+    with ExitStack() as stack:
+        volume = stack.enter_context(small_volume(VOLUME_BYTES))
+        hook = stack.enter_context(webhook())
+        configuration = {"max_wal_size": "64MB", "min_wal_size": "32MB"}
+        machine = stack.enter_context(empty_machine(root, volume=volume, **configuration))
+        least = LEAST_BYTES
+        if volume is None:
+            least = shutil.disk_usage(root).free - BALLAST_MARGIN
+        machine.service("migrate").run()
+        names = ("ingest", "refresh", "code", "backup", "dagster", "daemon")
+        engine = Engine({name: machine.service(name) for name in names})
+        for service in engine.services.values():
+            # As a deployment's .env would say.
+            service.environment |= {
+                "UPSHOT_MIN_FREE_BYTES": str(least),
+                "UPSHOT_REFRESH_SECONDS": "2",
+                "UPSHOT_ALERT_WEBHOOK_URL": hook.url,
+            }
+        engine.services["ingest"].environment |= {
+            "LD_PRELOAD": str(clock_library()),
+            "FAKETIME_TIMESTAMP_FILE": str(clock),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        for name in ("ingest", "refresh", "code", "backup"):
+            stack.enter_context(engine.services[name].running())
+        for name in ("ingest", "code"):
+            engine.services[name].await_healthy(STARTS_WITHIN)
+        for name in ("dagster", "daemon"):
+            stack.enter_context(engine.services[name].running())
+        for name in ("dagster", "daemon", "backup"):
+            engine.services[name].await_healthy(STARTS_WITHIN)
+        yield Drill(machine, engine, hook, clock, is_small=volume is not None)
+
+
+def test_every_service_runs_as_it_is_written_until_it_is_healthy(drill: Drill) -> None:
+    """On an empty server; a run of Dagster's, a backup, and nobody complains."""
+    machine = drill.machine
+    token = machine.secret("metrics_token")
+    asked = httpx.get(
+        f"{machine.page('8000')}/metrics", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert "upshot_database_up 1.0" in asked.text
+    # The page hands a run to the daemon's queue, and the code server runs it.
+    drill.await_status(drill.launch("refresh"), "SUCCESS")
+    made = list(Path(machine.places["/backups"]).iterdir())
+    assert [re.fullmatch(r"upshot-\d{8}T\d{6}Z\.dump", path.name) for path in made]
+    assert drill.engine.started_again == []
+    for service in drill.engine.services.values():
+        said = service.log.read_text()
+        assert "Traceback" not in said, (service.name, said)
+
+
+def test_the_servers_own_healthcheck_is_as_written(drill: Drill) -> None:
+    kind, command = compose()["services"]["postgres"]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    (programs,) = {path for major, path in packaged_programs().items() if major == 18}
+    ready = subprocess.run(
+        ["sh", "-c", command],
+        env={
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "PGHOST": drill.machine.places["postgres"],
+        },
+        capture_output=True,
+        check=False,
+    )
+    assert ready.returncode == 0, ready
+
+
+def test_whatever_fails_nothing_is_lost_and_every_figure_is_exact(
+    drill: Drill, base_settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine, engine = drill.machine, drill.engine
+    clocks = [timedelta(), timedelta(hours=23), timedelta(days=-3), timedelta(minutes=5)]
+    drill.workers = [
+        Worker(machine.api(base_settings), seed, clocks[seed % len(clocks)])
+        for seed in range(CLIENTS)
+    ]
+    with (
+        prometheus(
+            f"127.0.0.1:{machine.places['8000']}",
+            machine.logs,
+            token=machine.secret("metrics_token"),
+            sooner=SOONER,
+        ) as drill.watcher,
+        all_writing(drill.workers, Worker.work_until),
+    ):
+        for number in range(ROUNDS or 1):
+            faults: list[Callable[[], None]] = [
+                drill.api_is_killed,
+                drill.postgres_is_killed,
+                drill.clock_is_wrong,
+                partial(drill.it_is_migrated, number),
+                drill.disk_is_full,
+                drill.refresher_is_killed,
+            ]
+            if ROUNDS:
+                faults += [
+                    drill.dbt_is_killed,
+                    drill.daemon_is_killed,
+                    drill.code_server_is_killed,
+                ]
+            if number:
+                random.shuffle(faults)
+            for fail in faults:
+                fail()
+    for worker in drill.workers:
+        worker.check(machine.url)
+    with psycopg.connect(machine.url, autocommit=True) as connection:
+        engine.until(
+            lambda: connection.execute("select count(*) from raw.changes").fetchone() == (0,),
+            ALERT_WITHIN,
+            "the last changes are not taken",
+        )
+    with snapshot(machine.url) as connection:
+        assert unsettled(connection) == []
+    with capsys.disabled():
+        sys.stderr.write(report(drill))
+    for name in ("ingest", "code", "dagster", "daemon"):
+        engine.services[name].await_healthy(STARTS_WITHIN)
+    for service in engine.services.values():
+        said = service.log.read_text()
+        # It is in files, and nowhere else.
+        assert not any(machine.secret(name) in said for name in SECRETS), service.name
+    # Whoever failed, no request did by a fault of ours.
+    assert "request_failed" not in engine.services["ingest"].log.read_text()
+
+
+def report(drill: Drill) -> str:
+    names = ("seconds", "writes", "again", "longest")
+    lines = [
+        " " * 24
+        + "".join(f"{name:>9}" for name in names)
+        + f"  {'alert':24}{'seen':>7}{'over':>7}{'figures':>9}"
+    ]
+    lines += [
+        f"{each.fault:24}{each.seconds:9.1f}{each.acknowledged:9,}{each.tried_again:9,}"
+        f"{each.longest:9.1f}  {each.alert:24}{each.seen:7.1f}{each.cleared:7.1f}{each.rows:9,}"
+        for each in drill.outcomes
+    ]
+    writes = sum(worker.writes for worker in drill.workers)
+    again = sum(worker.tried_again for worker in drill.workers)
+    sessions = sum(len(worker.ratings) for worker in drill.workers)
+    lines.append(
+        f"{writes + again:,} requests, {writes:,} acknowledged, of {sessions:,} sessions:"
+        f" 0 lost, 0 doubled, 0 of {sum(each.rows for each in drill.outcomes):,} figures wrong;"
+        f" started again by themselves: {drill.engine.started_again or 'none'}"
+    )
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def test_what_is_lost_doubled_or_wrong_is_found(drill: Drill) -> None:
+    """The control: a figure is falsified, a rating taken away, an event created once more."""
+    worker = drill.workers[0]
+    stolen = next(iter(worker.ratings))
+    with psycopg.connect(drill.machine.url, autocommit=True) as connection:
+        drill.compare()
+        connection.execute(
+            "update live.facts__stored set ratings = 2 where session_id = %s", [stolen]
+        )
+        with pytest.raises(AssertionError, match="not expected"):
+            drill.compare()
+        worker.check_so_far(drill.machine.url)
+        connection.execute("delete from raw.session_ratings where session_id = %s", [stolen])
+        with pytest.raises(Lost, match="ratings"):
+            worker.check_so_far(drill.machine.url)
+    worker.created[next(iter(worker.created))] += 1
+    with pytest.raises(Lost, match="twice"):
+        worker.check_so_far(drill.machine.url)
