@@ -128,8 +128,9 @@ async def complete_session(
         data = SessionCompleted(
             session_id=session_id, outcome=completion.outcome, completed_at=completed_at
         )
-        # What is known of its end may lack the outcome: this beats it.
-        occurred_at = _after(session.completed_at, completed_at)
+        # What is known of its end may lack the outcome: this beats it, whenever it was told.
+        before = await _version(connection, who, "read_completion_version", session_id)
+        occurred_at = _after(before, completed_at)
         event = SessionCompletedEvent(id=uuid4(), occurred_at=occurred_at, data=data)
         await _apply(connection, who, event, now)
         return await _find_session(connection, who, session_id)

@@ -57,7 +57,7 @@ class Account:
     def _session(self, session_id: UUID) -> dict[str, Any]:
         """Return the session as the rules have it, an empty one if nobody has heard of it."""
         found = {row["session_id"]: row for row in self.rows.get("sessions", [])}
-        return found.get(session_id, {"user_id": None, "completed_at": None, "outcome": None})
+        return found.get(session_id, {"user_id": None, "outcome": None})
 
     def _event_id(self, which: str, session_id: UUID) -> UUID:
         """Return the id that the API gave to what was just called: it decides between equals."""
@@ -70,8 +70,8 @@ class Account:
                 [self.api.account_id, session_id],
             ).fetchone()
         assert row is not None
-        # Another one's where the call came too late to count: no id makes it count.
-        return uuid4() if row[0] in self.events else row[0]
+        event_id: UUID = row[0]
+        return event_id
 
     def _owner(self, session_id: UUID) -> dict[str, Any]:
         return {"user_id": self._session(session_id)["user_id"] or NOBODY}
@@ -105,7 +105,7 @@ class Account:
         if answer.status_code != 200 or before["outcome"] == data["outcome"]:
             return None
         # Whatever was known of its end, without an outcome, is beaten.
-        occurred_at = _after(before["completed_at"], data["completed_at"])
+        occurred_at = _after(before["completed_occurred_at"], data["completed_at"])
         event_id = self._event_id("completed", session_id)
         return Happened("session.completed", occurred_at, data, event_id)
 

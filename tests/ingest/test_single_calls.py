@@ -152,6 +152,19 @@ def test_an_outcome_can_be_said_of_a_session_that_ended_without_one(api: Api) ->
     assert complete(api, session_id).status_code == 409
 
 
+def test_an_outcome_counts_however_late_the_end_without_one_was_told(api: Api) -> None:
+    session_id = start(api, started_at=hours_ago(9)).json()["session_id"]
+    event = {
+        "id": str(uuid4()),
+        "type": "session.completed",
+        "occurred_at": hours_ago(1),
+        "data": {"session_id": session_id, "completed_at": hours_ago(8)},
+    }
+    assert api.post_events([event]).status_code == 200
+    answer = complete(api, session_id, outcome="escalated", completed_at=hours_ago(7))
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "escalated")
+
+
 # --- voting ---------------------------------------------------------------------------------------
 
 
