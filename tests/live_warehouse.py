@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -154,7 +155,11 @@ class Warehouse:
             if event.info.level != "debug":
                 said.append(event.info.msg)
 
-        result = dbtRunner(callbacks=[on_event]).invoke([*arguments, *self.options])
+        # What is said of the options after them stands.
+        command = list(takewhile(lambda each: not each.startswith("-"), arguments))
+        result = dbtRunner(callbacks=[on_event]).invoke(
+            [*command, *self.options, *arguments[len(command) :]]
+        )
         run = Run(success=result.success, said=[*said, str(result.exception or "")])
         assert run.success == succeeds, run.said
         return run
