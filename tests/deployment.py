@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
@@ -122,7 +122,7 @@ class Engine:
                 service.kill()
                 service.start()
 
-    def until(self, found: Callable[[], T], seconds: float, what: str) -> T:
+    def until(self, found: Callable[[], T | Literal[False] | None], seconds: float, what: str) -> T:
         """Keep them running until something is found, which may take so long; return it."""
         until = time.monotonic() + seconds
         while not (result := found()):

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -285,15 +285,26 @@ class Drill:
             if each["run_id"] == run_id
         ]
 
-    def dbt(self) -> psutil.Process | None:
-        """Return the dbt of a run, if there is one."""
+    def await_dbt(self, run_id: str) -> psutil.Process:
+        """Wait until dbt works for a run, and for no other; return it."""
+        return self.engine.until(
+            lambda: self.at_work() == [run_id] and next(self._dbts(), None),
+            RUNS_WITHIN,
+            "dbt does not start",
+        )
+
+    def at_work(self) -> list[str]:
+        with psycopg.connect(self.machine.url) as connection:
+            query = "select run_id from dagster.runs where status = 'STARTED'"
+            return [run_id for (run_id,) in connection.execute(query)]
+
+    def _dbts(self) -> Iterator[psutil.Process]:
         for process in self.engine.services["code"].family():
-            try:
-                if "dbt" in " ".join(process.cmdline()[:2]):
-                    return process
-            except psutil.NoSuchProcess:
-                pass
-        return None
+            with suppress(psutil.Error):
+                command = process.cmdline()
+                # The server itself has it parse the project.
+                if "build" in command and "dbt" in " ".join(command[:2]):
+                    yield process
 
     # --- what fails ------------------------------------------------------------------------------
 
@@ -384,8 +395,7 @@ class Drill:
         """In a run of Dagster's: the run is told of, and the next one succeeds."""
         with self.fault("dbt of a run killed") as fault:
             run_id = self.launch("refresh")
-            dbt = self.engine.until(self.dbt, RUNS_WITHIN, "dbt does not start")
-            assert dbt is not None
+            dbt = self.await_dbt(run_id)
             fault.began = time.monotonic()
             dbt.kill()
             self.await_status(run_id, "FAILURE")
@@ -413,11 +423,12 @@ class Drill:
         self.await_comparison()
         with self.fault("code server killed") as fault:
             run_id = self.launch("check")
-            self.engine.until(self.dbt, RUNS_WITHIN, "dbt does not start")
+            self.await_dbt(run_id)
             fault.began = time.monotonic()
             self.engine.kill("code")
             self.await_alert(fault, "UpshotExactnessUnknown")
             self.engine.start("code")
+            self.engine.services["code"].await_healthy(STARTS_WITHIN)
             ((again, _), *_) = self.engine.until(
                 lambda: [
                     each
