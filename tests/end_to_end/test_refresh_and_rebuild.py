@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import psycopg
+import refresh_lock
 from conftest import Api, Serve
 from exactness import compare, snapshot
 
@@ -38,7 +39,7 @@ def test_a_model_that_is_registered_while_a_refresh_waits_is_refreshed(
         owner.execute("create table kept as table live.models")
         owner.execute("delete from live.models where model = 'account_days'")
         # What a rebuild does: the lock, the model, its registration, the commit.
-        rebuild.execute("select pg_advisory_xact_lock(hashtextextended('upshot refresh', 0))")
+        rebuild.execute(refresh_lock.TAKE_IN_TRANSACTION)
         refreshing = threads.submit(refresh, settings, database_url)
         while owner.execute(WAITING).fetchone() is None:
             assert not refreshing.done()

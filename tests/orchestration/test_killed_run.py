@@ -9,6 +9,7 @@ import httpx
 import psutil
 import psycopg
 import pytest
+import refresh_lock
 from dagster_graphql import DagsterGraphQLClient
 from dagster_processes import (
     dagster_environment,
@@ -31,7 +32,6 @@ RUNS_WITHIN = 300
 LOOKS = 10
 """Of the daemon at a run that was killed; ours needs one to find it."""
 
-TAKE_LOCK = "select pg_advisory_lock(hashtextextended('upshot refresh', 0))"
 RUNS = "select status from dagster.runs where pipeline_name = 'refresh' order by id"
 WAITING = """
 select count(*) from pg_stat_activity
@@ -133,7 +133,7 @@ def test_a_run_that_was_killed_starts_again_soon_and_gets_it_right(
     ):
         database.execute(HISTORY)
         database.execute("update raw.changes set received_at = now() - interval '2 minutes'")
-        database.execute(TAKE_LOCK)
+        database.execute(refresh_lock.TAKE)
 
         def statuses() -> list[str]:
             return [status for (status,) in database.execute(RUNS)]
@@ -187,7 +187,7 @@ def test_with_the_launcher_of_dagsters_own_nothing_starts(
         dagster_at_work(url, tmp_path, hook, **changes) as dagster,
     ):
         database.execute(HISTORY)
-        database.execute(TAKE_LOCK)
+        database.execute(refresh_lock.TAKE)
         DagsterGraphQLClient("127.0.0.1", dagster.port).submit_job_execution("refresh")
         eventually(lambda: waiting(database) == 1, seconds=RUNS_WITHIN)
         dagster.kill()

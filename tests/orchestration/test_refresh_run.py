@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import refresh_lock
 from dagster_processes import (
     PATIENCE,
     dagster_environment,
@@ -19,7 +20,6 @@ from parsed_project import ParsedProject
 from ingest.dbt_runs import run_dbt
 from ingest.settings import Settings
 
-TAKE_LOCK = "select pg_advisory_lock(hashtextextended('upshot refresh', 0))"
 CHANGE = """
 insert into raw.changes (account_id, session_id, received_at)
 select account_id, session_id, now()
@@ -125,7 +125,7 @@ def test_a_refresh_waits_until_another_has_ended(
     parsed_project.put(base_settings.home / "dbt" / "target", database_url)
     run_dbt(base_settings, database_url, ["run"])
     database.execute(CHANGE)
-    database.execute(TAKE_LOCK)
+    database.execute(refresh_lock.TAKE)
     run = start_refresh()
     eventually(lambda: waits_for_a_lock(database, "dbt"), run)
     assert (1,) == database.execute("select count(*) from raw.changes").fetchone()

@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+import refresh_lock
 from conftest import Api, Serve
 from dbt_processes import start_dbt
 from exactness import compare, snapshot, unsettled
@@ -52,17 +53,6 @@ KILLED = (
     "the connection is closed",
 )
 """How a program says that its connection was ended."""
-
-REFRESHING = """
-    select holder.pid
-    from pg_locks as holder
-    where
-        holder.locktype = 'advisory'
-        and holder.granted
-        and holder.database = (select oid from pg_database where datname = current_database())
-        and (holder.classid::bigint << 32 | holder.objid::bigint)
-        = hashtextextended('upshot refresh', 0)
-"""
 
 WINDOW = {"from": "2024-01-01", "to": "2027-01-01"}
 """Whatever is written lies in between."""
@@ -250,12 +240,12 @@ def kill_refreshes(url: str, tally: Tally, ended: threading.Event) -> None:
                 return
             holder = None
             while holder is None and not ended.wait(0.001):
-                holder = connection.execute(REFRESHING).fetchone()
+                holder = connection.execute(refresh_lock.HOLDER).fetchone()
             if holder is not None:
                 time.sleep(random.uniform(0, 0.1))
                 # If it is done meanwhile, somebody else will be hit, or nobody.
                 killed = connection.execute(
-                    f"select pg_terminate_backend(pid) from ({REFRESHING}) as refresh"
+                    f"select pg_terminate_backend(pid) from ({refresh_lock.HOLDER}) as refresh"
                     " where pid = %s".encode(),
                     holder,
                 ).fetchone()
