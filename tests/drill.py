@@ -165,7 +165,7 @@ class Drill:
         """See that every figure is exact while everybody goes on; return how many were compared."""
         with snapshot(self.machine.url) as connection:
             seen = compare(connection)
-        assert seen.wrong == []
+        assert seen.wrong == [], seen.wrong
         return seen.rows
 
     def await_writes(self) -> None:
@@ -330,7 +330,7 @@ class Drill:
             for each in early:
                 each["occurred_at"] = (datetime.now(UTC) + timedelta(hours=25)).isoformat()
             answer = worker.ask("POST", "/events", early, role="service")
-            assert {each["result"] for each in answer.json()["items"]} == {"rejected"}
+            assert {each["result"] for each in answer.json()["items"]} == {"rejected"}, answer.text
             set_clock(self.clock, "-20s")
             self.await_writes()
             set_clock(self.clock, "+0")
@@ -353,7 +353,7 @@ class Drill:
                 check=False, timeout=120,
             )  # fmt: skip
             assert applied.returncode == 0, applied.stderr
-            assert applied.stdout.split() == [name]
+            assert applied.stdout.split() == [name], applied.stdout
 
     def dbt_is_killed(self) -> None:
         """In a run of Dagster's: the run is told of, and the next one succeeds."""
@@ -365,7 +365,7 @@ class Drill:
             self.await_status(run_id, "FAILURE")
             told = self.engine.until(lambda: self.told_of(run_id), ALERT_WITHIN, "nobody is told")
             fault.alert, fault.seen = "webhook", time.monotonic() - fault.began
-            assert told == [("refresh", ["warehouse"])]
+            assert told == [("refresh", ["warehouse"])], told
             fault.back = time.monotonic()
             self.await_status(self.launch("refresh"), "SUCCESS")
             fault.cleared = time.monotonic() - fault.back
@@ -377,7 +377,7 @@ class Drill:
             self.engine.kill("daemon")
             run_id = self.launch("check")
             self.await_alert(fault, "UpshotExactnessUnknown")
-            assert self.status(run_id) == "QUEUED"
+            assert self.status(run_id) == "QUEUED", self.status(run_id)
             self.engine.start("daemon")
             self.await_status(run_id, "SUCCESS")
             self.await_calm(fault)
@@ -402,7 +402,7 @@ class Drill:
                 NEXT_RUN_WITHIN,
                 "it does not start again",
             )
-            assert self.status(run_id) == "FAILURE"
+            assert self.status(run_id) == "FAILURE", self.status(run_id)
             self.await_status(again, "SUCCESS")
             self.await_calm(fault)
             assert self.told_of(run_id) == [], "it has started again by itself"
