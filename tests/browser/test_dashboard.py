@@ -405,7 +405,7 @@ def test_a_figure_leads_to_its_sessions(page: Page, demo: Api) -> None:
     expect(behind(page).get_by_role("status")).to_contain_text(f"{count(total)} sessions")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
-    assert "behind" not in page.url
+    expect(page).not_to_have_url(re.compile("behind"))
 
 
 def test_my_own_figure_leads_to_my_own_sessions(page: Page, demo: Api) -> None:
