@@ -41,7 +41,7 @@
     {%- if config.get('contract').enforced -%}
         {%- do get_assert_columns_equivalent(sql) -%}
     {%- endif -%}
-    {%- do run_query(stage_view_script(
+    {%- do run_script(stage_view_script(
         view_definition(served_sql), sql, view_comment(this)
     )) -%}
     {%- call noop_statement('main', 'STAGED') -%}

@@ -4,6 +4,7 @@ Each rule returns what breaks it, in words. They hold on one PostgreSQL, too: a 
 them names its account wherever it looks, and does the same on every node that it runs on.
 """
 
+import re
 from collections.abc import Callable, Iterator
 
 import sqlglot
@@ -36,6 +37,8 @@ def parsed(sql: str) -> list[exp.Expr]:
     ['select', 'select']
     """
     text = sql.replace("%(", ":").replace(")s", "")
+    # It would take what it does not know for a command, and leave it alone.
+    text = re.sub(r"(?i)\bon commit drop\b", "", text)
     return [each for each in sqlglot.parse(text, dialect="postgres") if each is not None]
 
 
@@ -77,6 +80,36 @@ def no_row_is_locked_across_nodes(statement: exp.Expr) -> Iterator[str]:
             yield "for update needs account_id = constant"
 
 
+def no_part_is_taken_beside_a_row(statement: exp.Expr) -> Iterator[str]:
+    """Limit and offset within what looks at the row beside it: only where it names the account."""
+    for lateral in statement.find_all(exp.Lateral):
+        for select in lateral.find_all(exp.Select):
+            if select.args.get("limit") is None and select.args.get("offset") is None:
+                continue
+            for table in select.find_all(exp.Table):
+                if _is_distributed(table) and not _is_of_one_account(select):
+                    yield f"{_name(table)} is read in part beside a row"
+
+
+def nothing_on_the_nodes_is_looked_up_for_a_row_of_the_coordinator(
+    statement: exp.Expr,
+) -> Iterator[str]:
+    """A temporary table lies there alone: what is asked for each of its rows cannot be sent off."""
+    expressions = {each.alias for each in statement.find_all(exp.CTE)}
+    for select in statement.find_all(exp.Select):
+        sources = [*_sources(select)]
+        where = select.args.get("where")
+        outer = {source.alias_or_name for source in sources}
+        tables = [table for source in sources for table in source.find_all(exp.Table)]
+        if where is None or not any(_is_temporary(each, expressions) for each in tables):
+            continue
+        for inner in where.find_all(exp.Select):
+            if any(column.table in outer for column in inner.find_all(exp.Column)):
+                for table in inner.find_all(exp.Table):
+                    if _is_distributed(table):
+                        yield f"{_name(table)} is looked up for a row of the coordinator"
+
+
 def sets_are_grouped_for_one_account(statement: exp.Expr) -> Iterator[str]:
     for group in statement.find_all(exp.Group):
         of_sets = any(group.find_all(exp.GroupingSets, exp.Cube, exp.Rollup))
@@ -113,6 +146,8 @@ def a_returned_column_names_its_table(statement: exp.Expr) -> Iterator[str]:
 RULES: tuple[Rule, ...] = (
     every_join_is_by_account,
     no_row_is_locked_across_nodes,
+    no_part_is_taken_beside_a_row,
+    nothing_on_the_nodes_is_looked_up_for_a_row_of_the_coordinator,
     sets_are_grouped_for_one_account,
     an_upsert_takes_what_is_offered,
     an_update_computes_nothing,
@@ -151,6 +186,11 @@ def _is_distributed(source: exp.Expr) -> bool:
     )
 
 
+def _is_temporary(table: exp.Table, expressions: set[str]) -> bool:
+    named = table.db == "pg_temp" or (not table.db and table.name not in expressions)
+    return named and isinstance(table.this, exp.Identifier)
+
+
 def _is_tied(table: exp.Expr, select: exp.Select, *, alone: bool) -> bool:
     """Whether the select says which account's rows of the table it reads."""
     conditions = []
@@ -162,6 +202,9 @@ def _is_tied(table: exp.Expr, select: exp.Select, *, alone: bool) -> bool:
             return True
         if join.args.get("on") is not None:
             conditions.append(join.args["on"])
+        # What stands beside it row by row may say so itself.
+        if isinstance(join.this, exp.Lateral):
+            conditions.extend(each.this for each in join.this.find_all(exp.Where))
     names = {table.alias_or_name, "" if alone else table.alias_or_name}
     return any(
         isinstance(side, exp.Column) and side.name == "account_id" and side.table in names

@@ -146,6 +146,8 @@ class Warehouse:
     def __init__(self, project: Path, url: str) -> None:
         self.project = project
         self.url = url
+        self.ran: list[str] = []
+        """The SQL that dbt has sent, a command each."""
 
     def dbt(self, *arguments: str, succeeds: bool = True) -> Run:
         """Run dbt in this process; `succeeds` is what is expected of it."""
@@ -154,6 +156,8 @@ class Warehouse:
         def on_event(event: Any) -> None:
             if event.info.level != "debug":
                 said.append(event.info.msg)
+            if event.info.name == "SQLQuery":
+                self.ran.append(event.data.sql)
 
         # What is said of the options after them stands.
         command = list(takewhile(lambda each: not each.startswith("-"), arguments))

@@ -1,6 +1,7 @@
 -- Row-level security on a table whose rows belong to accounts: readers see
 -- those of the account that their transaction names, BI users those of the one
--- that is noted for their login, whatever they set.
+-- that is noted for their login, whatever they set. On Citus a function knows
+-- that one: see define_tell_bi_users.
 create or replace function access.lock_rows(relation regclass) returns void
 language plpgsql
 as $$
@@ -23,8 +24,14 @@ begin
             (
                 'bi_users',
                 'for select to upshot_bi using (account_id = ('
-                || 'select bi_users.account_id from access.bi_users '
-                || 'where bi_users.role_name = current_user))'
+                || case
+                    when exists (
+                        select from pg_extension where extname = 'citus'
+                    ) then 'access.account_of(current_user)'
+                    else 'select bi_users.account_id from access.bi_users '
+                        || 'where bi_users.role_name = current_user'
+                end
+                || '))'
             )
         ) as policies (name, rule)
         where not exists (

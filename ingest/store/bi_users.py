@@ -86,6 +86,7 @@ def revoke_bi_user(url: str, name: str) -> None:
                 connection.execute("set local role upshot_owner")
                 if not connection.execute(SQL["delete_bi_user"], {"name": name}).rowcount:
                     raise SettingsError(f"There is no BI user {name}.")
+                connection.execute(SQL["tell_bi_users"])
                 connection.execute("set local role none")
                 connection.execute(SQL["end_sessions_of_role"], {"name": name})
                 connection.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(name)))
@@ -115,6 +116,7 @@ def _create(connection: psycopg.Connection[Any], user: BiUser, password: str) ->
         )
     connection.execute("set local role upshot_owner")
     connection.execute(SQL["insert_bi_user"], {"name": user.name, "account_id": user.account_id})
+    connection.execute(SQL["tell_bi_users"])
 
 
 def _not_allowed(error: InsufficientPrivilege) -> SettingsError:

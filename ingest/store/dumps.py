@@ -132,7 +132,9 @@ def forget_lost_bi_users(url: str) -> list[BiUser]:
         connected(url, "upshot_owner") as connection,
         connection.cursor(row_factory=class_row(BiUser)) as cursor,
     ):
-        return sorted(cursor.execute(SQL["delete_lost_bi_users"]), key=lambda user: user.name)
+        lost = sorted(cursor.execute(SQL["delete_lost_bi_users"]), key=lambda user: user.name)
+        connection.execute(SQL["tell_bi_users"])
+        return lost
 
 
 def analyse(url: str) -> None:

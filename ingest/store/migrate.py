@@ -17,12 +17,15 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 ROLES = ("make_roles", "close_public_doors")
 """What no copy or dump of a database brings along."""
 RELATIONS = (
+    "define_tell_bi_users",
+    "tell_bi_users",
     "define_lock_rows",
+    "define_distribute",
     "define_open_schema",
     "define_serve",
     "grant_raw",
     "own_relations",
-    "distribute_raw",
+    "distribute_tables",
 )
 """Whose the schemas are, who sees which of their rows, and on which nodes they are."""
 

@@ -166,7 +166,7 @@
 {{ check_reader(definition, candidate, {}) }}
     {%- endif %}
 {{ build_beside(candidate, {candidate.model: stored_table(candidate)}) }}
-    {%- for index in candidate.indexes %}
+    {%- for index in candidate.indexes if not is_on_citus() %}
 create index on {{ stored_table(candidate) }} (
     {{- index.columns | join(', ') }});
     {%- endfor %}

@@ -67,9 +67,16 @@
     {%- set before = registered.get(definition.model) -%}
     {%- set readers = readers_of([definition.model], registered) -%}
     {%- do check_linear(definition, registered) -%}
-    {%- call statement('main') -%}
-        {{ rebuild_script(definition, registered) }}
-    {%- endcall -%}
+    {%- if is_on_citus() -%}
+        {%- do run_script(rebuild_script(definition, registered)) -%}
+        {%- call noop_statement('main', 'REBUILT') -%}
+            {{ sql }}
+        {%- endcall -%}
+    {%- else -%}
+        {%- call statement('main') -%}
+            {{ rebuild_script(definition, registered) }}
+        {%- endcall -%}
+    {%- endif -%}
     {%- if drops_views(before, definition) -%}
         {# And with them the views that read them: dbt is to know. #}
         {%- do adapter.cache_dropped(view) -%}
@@ -119,7 +126,7 @@
 {% macro stage_model(definition, registered) -%}
     {%- set names = staged_models(registered).keys() | list -%}
     {%- do check_linear(candidate_of(definition, names), registered) -%}
-    {%- do run_query(stage_script(definition, registered)) -%}
+    {%- do run_script(stage_script(definition, registered)) -%}
     {%- call noop_statement('main', 'STAGED') -%}
         {{ sql }}
     {%- endcall -%}
@@ -207,6 +214,10 @@
         {{ live_error('reads no other live model, so its key needs '
             'session_id') }}
     {%- endif -%}
+    {%- if (distributed_by() or 'account_id') != 'account_id' -%}
+        {{ live_error('is distributed by ' ~ distributed_by() ~ ': what is '
+            'pending is known by account, so its rows lie by account_id') }}
+    {%- endif -%}
     {%- if reads -%}
         {%- set unfit = nonlinear_function(sql) -%}
         {%- if unfit -%}
@@ -236,9 +247,12 @@
 {%- endmacro %}
 
 
-{# To be raised when what these macros make of a model changes. #}
+{#
+    To be raised when what these macros make of a model changes. They make
+    something else of it on Citus.
+#}
 {% macro live_version() -%}
-    {{ return(2) }}
+    {{ return('2 on Citus' if is_on_citus() else 2) }}
 {%- endmacro %}
 
 

@@ -72,7 +72,7 @@
         if relation not in unpublished -%}
         {%- do fit.update({relation: each}) -%}
     {%- endfor -%}
-    {%- do run_query(publish_script(fit, registered)) -%}
+    {%- do run_script(publish_script(fit, registered)) -%}
     {%- do run_query('commit') -%}
     {%- do run_query('select pg_advisory_unlock(' ~ lock ~ ')') -%}
     {%- for relation, each in fit.items() -%}
@@ -287,7 +287,7 @@ drop table if exists live.{{ each.model }}__replaced;
 {{ drop_candidates(invocation, registered) }}
 {%- endfor %}
 {%- if fit %}
-update live.accounts set version = gen_random_uuid();
+update live.accounts set version = {{ new_version() }};
 {%- endif %}
 select true
 {%- endmacro %}

@@ -17,8 +17,7 @@
     {%- set building = {} -%}
     {%- for each in models -%}
         {%- do building.update({each.model:
-            ('pg_temp.' if in_place or not loop.first else 'live.')
-            ~ each.model ~ '__building'
+            beside(each.model ~ '__building', in_place or not loop.first)
         }) -%}
     {%- endfor -%}
 {% for each in models %}
@@ -30,6 +29,10 @@
 {%- for each in models if in_place or each.model != definition.model %}
 {{ take_differing_rows(each, building[each.model]) }}
 {% endfor %}
+    {%- for each in models if is_on_citus()
+        and (in_place or each.model != definition.model) %}
+drop table {{ building[each.model] }};
+    {%- endfor %}
     {%- if not in_place %}
 {{ lock_out_readers(models) }}
 {{ take_place(before, definition) }}
@@ -45,20 +48,51 @@ drop table if exists live.{{ definition.model }}__replaced;
 {% for each in models %}
 {{ register_model(each) }};
 {% endfor %}
-update live.accounts set version = gen_random_uuid()
+update live.accounts set version = {{ new_version() }}
+{%- endmacro %}
+
+
+{#
+    The name of a table beside what is stored, for the transaction that makes
+    it: a temporary one, which on Citus would lie on the coordinator alone.
+#}
+{% macro beside(name, is_temporary=true) -%}
+    {{ return(
+        ('pg_temp.' if is_temporary and not is_on_citus() else 'live.') ~ name
+    ) }}
+{%- endmacro %}
+
+
+{#
+    An empty table for what the model gives. On Citus it is spread, and so it
+    has all that belongs to it.
+#}
+{% macro create_beside(definition, name) -%}
+    {%- set temporary = name.startswith('pg_temp.') -%}
+    {%- set on_citus = is_on_citus() -%}
+create {{ 'temporary ' if temporary }}table {{ name }} (
+    {%- for column in definition.columns %}
+    {{ column.name }} {{ column.type }}{{ ' not null' if column.not_null }}
+        {{- ',' if on_citus or not loop.last }}
+    {%- endfor %}
+    {%- if on_citus %}
+    primary key ({{ definition.key | join(', ') }})
+    {%- endif %}
+){{ ' on commit drop' if temporary }};
+    {%- if on_citus %}
+    {%- for index in definition.indexes %}
+create index on {{ name }} ({{ index.columns | join(', ') }});
+    {%- endfor %}
+select access.serve({{ quoted(name) }});
+{{ distribute(name) }}
+    {%- endif %}
 {%- endmacro %}
 
 
 {# The whole model as a table beside what is stored. #}
 {% macro build_beside(definition, building) -%}
     {%- set beside = building[definition.model] -%}
-    {%- set temporary = beside.startswith('pg_temp.') -%}
-create {{ 'temporary ' if temporary }}table {{ beside }} (
-    {%- for column in definition.columns %}
-    {{ column.name }} {{ column.type }}{{ ' not null' if column.not_null }}
-        {{- ',' if not loop.last }}
-    {%- endfor %}
-){{ ' on commit drop' if temporary }};
+{{ create_beside(definition, beside) }}
 insert into {{ beside }} ({{ column_list(definition) }})
 select {{ column_list(definition) }}
 from (
@@ -67,7 +101,9 @@ from (
 where {{ counts_something(definition) }}
 -- Rows that are read together lie together.
 order by {{ definition.key | join(', ') }};
+{%- if not is_on_citus() %}
 alter table {{ beside }} add primary key ({{ definition.key | join(', ') }});
+{%- endif %}
 analyze {{ beside }};
 {%- endmacro %}
 
@@ -173,7 +209,7 @@ where
         from {{ beside }} as beside
         where
             {{ same_key(definition, 'stored', 'beside') }}
-            and (beside.*)::record = (stored.*)::record
+            and {{ same_row(definition) }}
     );
 insert into {{ stored }} ({{ column_list(definition) }})
 select {{ column_list(definition) }}
@@ -183,6 +219,25 @@ where not exists (
     from {{ stored }} as stored
     where {{ same_key(definition, 'stored', 'beside') }}
 );
+{%- endmacro %}
+
+
+{#
+    A row named beside and one named stored are the same. A whole row is of the
+    type of its table, and on Citus of a part of it: there column by column.
+#}
+{% macro same_row(definition) -%}
+    {%- if not is_on_citus() -%}
+        {{ return('(beside.*)::record = (stored.*)::record') }}
+    {%- endif -%}
+    {%- set rows = {'beside': [], 'stored': []} -%}
+    {%- for row, columns in rows.items() -%}
+        {%- for column in definition.columns -%}
+            {%- do columns.append(row ~ '.' ~ column.name) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return('(' ~ rows.beside | join(', ') ~ ') is not distinct from ('
+        ~ rows.stored | join(', ') ~ ')') }}
 {%- endmacro %}
 
 
@@ -201,7 +256,7 @@ drop table {{ stored }} cascade;
     {%- endif %}
 alter table live.{{ after.model }}__building
     rename to {{ after.model }}__stored;
-    {%- for index in after.indexes if not indexed %}
+    {%- for index in after.indexes if not indexed and not is_on_citus() %}
 create index on {{ stored }} ({{ index.columns | join(', ') }});
     {%- endfor %}
 select access.serve({{ quoted(stored) }});

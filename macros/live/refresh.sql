@@ -21,7 +21,7 @@
                 and exists (select 1 from raw.changes)"
         ).columns[0].values()[0] -%}
         {%- if due -%}
-            {%- set done = run_live_script(refresh_script) -%}
+            {%- set done = run_live_script(refresh_script, run=run_query) -%}
             {%- if done -%}
                 {%- do log('Refreshed ' ~ done.rows[0][0] ~ ' changes of '
                     ~ done.rows[0][1] ~ ' accounts', info=True) -%}
@@ -32,11 +32,26 @@
 
 
 {% macro refresh_script(models) -%}
+    {%- set on_citus = is_on_citus() -%}
 {{ lock_live() }};
 create temporary table claimed_changes on commit drop as
 select account_id, change_id, session_id, received_at
 from raw.changes;
 analyze claimed_changes;
+{%- if on_citus %}
+
+-- For a row of the coordinator nothing can be looked up on the nodes.
+create temporary table large_accounts on commit drop as
+select account_id, count(*) / 4 as quarter
+from raw.sessions
+where account_id = any(array(
+    select account_id
+    from claimed_changes
+    group by account_id
+    having count(distinct session_id) > 10000
+))
+group by account_id;
+{%- endif %}
 
 -- Of which accounts so much has changed that all of it is computed: by the
 -- session that takes several times as long.
@@ -55,9 +70,15 @@ where
     or (
         named.sessions > 10000
         and named.sessions > (
+            {%- if on_citus %}
+            select large_accounts.quarter
+            from large_accounts
+            where large_accounts.account_id = named.account_id
+            {%- else %}
             select count(*) / 4
             from raw.sessions
             where sessions.account_id = named.account_id
+            {%- endif %}
         )
     );
 analyze whole_accounts;

@@ -14,24 +14,27 @@
 #}
 {% macro create_live_schema(is_locked=false) -%}
     {%- do take_role() -%}
-    {%- set script = live_schema_script() -%}
-    {%- set comment = 'What dbt keeps of the live models; made by script '
-        ~ local_md5(script) -%}
     {%- set found = run_query(
         "select
             to_regclass('raw.changes') is not null
                 and to_regnamespace('access') is not null as raw,
             to_regclass('live.models') is not null as live,
-            coalesce(obj_description(
+            obj_description(
                 to_regnamespace('live'), 'pg_namespace'
-            ) = " ~ quoted(comment) ~ ", false) as current"
+            ) as comment,
+            exists (
+                select from pg_extension where extname = 'citus'
+            ) as on_citus"
     ).rows[0] -%}
+    {%- set script = live_schema_script(found['on_citus']) -%}
+    {%- set comment = 'What dbt keeps of the live models; made by script '
+        ~ local_md5(script) -%}
     {%- if not found['raw'] -%}
         {{ exceptions.raise_compiler_error(
             'The database is not migrated: run `upshot migrate`.'
         ) }}
-    {%- elif not found['live'] or not (found['current'] or is_locked) -%}
-        {%- do run_query(
+    {%- elif not found['live'] or not (found['comment'] == comment or is_locked) -%}
+        {%- do run_script(
             script ~ ';\ncomment on schema live is ' ~ quoted(comment)
             ~ ';\ncommit'
         ) -%}
@@ -44,7 +47,7 @@
     more by `alter table … add column if not exists`, a view by being replaced,
     at its end. Nothing that is read is ever dropped.
 #}
-{% macro live_schema_script() -%}
+{% macro live_schema_script(on_citus) -%}
 {{ lock_live() }};
 
 create schema if not exists live;
@@ -127,6 +130,9 @@ create table if not exists live.candidates (
 create unique index if not exists candidates_by_name
 on live.candidates (invocation_id, (split_part(relation, '.', 2)));
 select access.serve('live.accounts');
+{%- if on_citus %}
+{{ distribute('live.accounts') }}
+{%- endif %}
 select access.serve('live.refreshes');
 select access.serve('live.figures');
 select access.serve('live.served');
@@ -156,7 +162,7 @@ cross join lateral (
         changes.account_id = all_of_account.account_id
         -- Said twice, or every read would make room for all of an account.
         and changes.account_id::text = all_of_account.account_id::text
-    offset 0
+    {{ 'offset 0' if not on_citus }}
 ) as sessions
 where changes.session_id is null;
 
@@ -194,15 +200,16 @@ select pg_advisory_xact_lock(hashtextextended('upshot refresh', 0))
     transaction, and returns what its last statement gives; none if there are
     no live models. The definitions are read under the lock, or a rebuild could
     change them while the script waits for it. The lock is the connection's
-    until then, as dbt ends transactions as it likes.
+    until then, as dbt ends transactions as it likes. A script that defines
+    nothing but temporary tables is run by run_query: as one command anywhere.
 #}
-{% macro run_live_script(rendering, arguments=()) -%}
+{% macro run_live_script(rendering, arguments=(), run=run_script) -%}
     {%- set lock = "hashtextextended('upshot refresh', 0)" -%}
     {%- do run_query('select pg_advisory_lock(' ~ lock ~ ')') -%}
     {%- set models = registered_models().values() | list -%}
     {%- set done = [] -%}
     {%- if models -%}
-        {%- do done.append(run_query(rendering(models, *arguments))) -%}
+        {%- do done.append(run(rendering(models, *arguments))) -%}
         {%- do run_query('commit') -%}
     {%- endif -%}
     {%- do run_query('select pg_advisory_unlock(' ~ lock ~ ')') -%}

@@ -15,11 +15,18 @@
 {% macro repair_script(models, account_id) -%}
     {%- set repaired = {} -%}
     {%- for each in models -%}
-        {%- do repaired.update({each.model: each.model ~ '__repaired'}) -%}
+        {%- do repaired.update({
+            each.model: beside(each.model ~ '__repaired')
+        }) -%}
     {%- endfor -%}
 {{ lock_live() }};
 {% for each in models %}
+    {%- if is_on_citus() %}
+{{ create_beside(each, repaired[each.model]) }}
+insert into {{ repaired[each.model] }} ({{ column_list(each) }})
+    {%- else %}
 create temporary table {{ repaired[each.model] }} on commit drop as
+    {%- endif %}
 select {{ column_list(each) }}
 from (
 {{ sql_over(each, '', repaired) }}
@@ -30,7 +37,10 @@ where
 analyze {{ repaired[each.model] }};
 {{ take_differing_rows(each, repaired[each.model], account_id) }}
 {% endfor %}
-update live.accounts set version = gen_random_uuid()
+{%- for table in repaired.values() if is_on_citus() %}
+drop table {{ table }};
+{%- endfor %}
+update live.accounts set version = {{ new_version() }}
 where {{ of_account(account_id) }}
 {%- endmacro %}
 

@@ -66,7 +66,7 @@ where
     is distinct from (excluded.definition, excluded.stays_for);
 {%- endif %}
 {%- if replaced %}
-update live.accounts set version = gen_random_uuid();
+update live.accounts set version = {{ new_version() }};
 {%- endif %}
 commit
 {%- endmacro %}

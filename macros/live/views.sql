@@ -129,7 +129,7 @@ cross join lateral (
     where
         of_session.account_id = pending.account_id
         and of_session.session_id = pending.session_id
-    offset 0
+    {{ 'offset 0' if not is_on_citus() }}
 ) as stored
 {%- endmacro %}
 

@@ -1,0 +1,1 @@
+select access.tell_bi_users()
