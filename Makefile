@@ -1,6 +1,7 @@
 # make up    run Upshot with demo data      make check  lint, types, SQL style
 # make test  check, then every test         make lock   renew the pinned requirements
 # make soak  what takes hours              make bench  how fast reads and writes are
+# make test-citus URL=…  the tests on a coordinator of Citus
 # make client  renew the client's types     make screenshots  renew the README's pictures
 
 PYTHON ?= python3
@@ -9,13 +10,19 @@ BIN := .venv/bin
 NODE_MODULES := tests/browser/node_modules/.package-lock.json
 export DO_NOT_TRACK := 1
 
-.PHONY: up test soak bench check lock client screenshots clean
+.PHONY: up test test-citus soak bench check lock client screenshots clean
 
 up: .venv/runtime
 	@exec $(BIN)/upshot up
 
 test: check $(NODE_MODULES) .venv/browser .venv/prometheus .venv/faketime
 	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+
+# Those that need only a database: each makes databases of its own there, on every node.
+test-citus: .venv/dev
+	@test -n "$(URL)" || { echo "Which coordinator? make test-citus URL=postgresql://user:password@host:5432/database"; exit 1; }
+	@UPSHOT_DATABASE_URL="$(URL)" PYTHONPATH=tests $(BIN)/python -m databases
+	UPSHOT_DATABASE_URL="$(URL)" $(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder --ignore tests/browser --ignore tests/soak
 
 soak: .venv/dev .venv/prometheus .venv/faketime
 	UPSHOT_EXAMPLES=10000 $(BIN)/pytest --numprocesses 2 tests/end_to_end/test_exactness.py tests/ingest/test_raw_state.py

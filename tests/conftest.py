@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import httpx
@@ -20,6 +20,7 @@ import msgspec
 import psycopg
 import pytest
 import uvicorn
+from databases import Server
 from parsed_project import ParsedProject
 
 from ingest.app import create_app
@@ -61,42 +62,58 @@ def server_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(server_url: str) -> Iterator[str]:
-    """The name of a migrated, empty database to copy."""
-    name = f"upshot_template_{uuid4().hex}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"create database {name}".encode())
-        migrate(_of(server_url, name))
-        yield name
-        connection.execute(f"drop database {name} with (force)".encode())
+def server(server_url: str) -> Server:
+    return Server(server_url)
 
 
 @pytest.fixture(scope="session")
-def new_database(server_url: str, template: str) -> Iterator[Callable[[], str]]:
+def new_database(server: Server) -> Iterator[Callable[[], str]]:
     """Make a migrated, empty database and return its URL."""
-    with _copies(server_url) as copy:
+    if server.is_citus:
+        with _dropped(server) as made:
+
+            def make() -> str:
+                made.append(_new_name())
+                url = server.create(made[-1])
+                migrate(url)
+                return url
+
+            yield make
+        return
+    template = f"upshot_template_{uuid4().hex}"
+    migrate(server.create(template))
+    with _copies(server) as copy:
         yield lambda: copy(template)
+    server.drop(template)
 
 
 @pytest.fixture(scope="session")
-def parsed_project(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> ParsedProject:
+def parsed_project(server: Server, tmp_path_factory: pytest.TempPathFactory) -> ParsedProject:
     """What dbt keeps of the project, for any database of these tests."""
     settings = read_settings({"UPSHOT_HOME": str(tmp_path_factory.mktemp("parsed"))})
-    return ParsedProject(settings, _of(server_url, _new_name()))
+    return ParsedProject(settings, server.of(_new_name()))
 
 
 @pytest.fixture(scope="session")
 def new_warehouse(
-    server_url: str,
+    server: Server,
     new_database: Callable[[], str],
     parsed_project: ParsedProject,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[], str]]:
     """Make an empty database in which dbt has built the marts and return its URL."""
-    built, home = new_database(), tmp_path_factory.mktemp("home")
-    parsed_project.put(home / "dbt" / "target", built)
-    run_dbt(read_settings({"UPSHOT_HOME": str(home)}), built, ["run"])
-    with _copies(server_url) as copy:
+
+    def build() -> str:
+        url, home = new_database(), tmp_path_factory.mktemp("home")
+        parsed_project.put(home / "dbt" / "target", url)
+        run_dbt(read_settings({"UPSHOT_HOME": str(home)}), url, ["run"])
+        return url
+
+    if server.is_citus:
+        yield build
+        return
+    built = build()
+    with _copies(server) as copy:
         yield lambda: copy(urlsplit(built).path[1:])
 
 
@@ -120,34 +137,34 @@ def new_live_settings(
 
 
 @contextmanager
-def _copies(server_url: str) -> Iterator[Callable[[str], str]]:
+def _copies(server: Server) -> Iterator[Callable[[str], str]]:
     """Copy databases, given their names; return the URLs of the copies."""
-    made = []
+    with _dropped(server) as made:
 
-    def copy(name: str) -> str:
-        made.append(_new_name())
-        with psycopg.connect(server_url, autocommit=True) as connection:
-            connection.execute(f"create database {made[-1]} template {name}".encode())
-        url = _of(server_url, made[-1])
-        with psycopg.connect(url, autocommit=True) as connection:
-            # What the roles may do in a database as a whole is not copied with it.
-            make_roles(connection)
-        return url
+        def copy(name: str) -> str:
+            made.append(_new_name())
+            url = server.create(made[-1], template=name)
+            with psycopg.connect(url, autocommit=True) as connection:
+                # What the roles may do in a database as a whole is not copied with it.
+                make_roles(connection)
+            return url
 
-    yield copy
+        yield copy
+
+
+@contextmanager
+def _dropped(server: Server) -> Iterator[list[str]]:
+    """Drop the databases of these names at the end."""
+    made: list[str] = []
+    yield made
     # A server of our own goes with all that is in it.
     if CONFIGURED_SERVER:
-        with psycopg.connect(server_url, autocommit=True) as connection:
-            for name in made:
-                connection.execute(f"drop database {name} with (force)".encode())
+        for name in made:
+            server.drop(name)
 
 
 def _new_name() -> str:
     return f"upshot_test_{uuid4().hex}"
-
-
-def _of(url: str, database: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from conftest import BIN, Upshot
+from databases import Server
 from events import event, named
 
 from ingest.auth import Identity, read_token
@@ -179,11 +180,11 @@ def test_token_refuses_what_no_token_can_say(upshot: Upshot, account: str, role:
 # --- migrate --------------------------------------------------------------------------------------
 
 
-def test_migrations_apply_once_by_two_at_once(server_url: str, upshot: Upshot) -> None:
+def test_migrations_apply_once_by_two_at_once(server: Server, upshot: Upshot) -> None:
     name = f"upshot_test_{uuid4().hex}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
+    with server.connect() as connection:
         connection.execute(f"create database {name}".encode())
-        url = server_url.replace("/postgres?", f"/{name}?")
+        url = server.of(name)
         try:
             both = [
                 subprocess.Popen(
@@ -343,11 +344,11 @@ def test_an_absent_file_is_one_sentence(upshot: Upshot, database_url: str, tmp_p
 # --- refresh, demo, env ---------------------------------------------------------------------------
 
 
-def test_a_database_that_is_not_migrated_is_one_sentence(server_url: str, upshot: Upshot) -> None:
+def test_a_database_that_is_not_migrated_is_one_sentence(server: Server, upshot: Upshot) -> None:
     name = f"upshot_test_{uuid4().hex}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
+    with server.connect() as connection:
         connection.execute(f"create database {name}".encode())
-        url = server_url.replace("/postgres?", f"/{name}?")
+        url = server.of(name)
         try:
             for command in (["refresh"], ["demo"], ["load", "--account", ACCOUNT, "-"]):
                 done = upshot(*command, database=url, stdin=ndjson(named()))
