@@ -57,19 +57,26 @@ def dockerfile() -> tuple[dict[str, str], list[str]]:
 class Service:
     """One of our own image's services, on this machine."""
 
-    def __init__(self, name: str, places: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        places: Mapping[str, str],
+        log: Path,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         """Read it.
 
         Args:
             name: of the service.
             places: what an address or folder of the container is here.
             log: what it says goes there.
+            variables: what the shell has set for Compose.
         """
         self.name = name
         self.log = log
         self._places = {place: here for place, here in places.items() if here}
         self._order = sorted(self._places, key=len, reverse=True)
-        self._written = compose()["services"][name]
+        self._written = compose(variables)["services"][name]
         image, command = dockerfile()
         self.command = self._here(self._written.get("command", command))
         inherited = {
