@@ -32,7 +32,7 @@ soak: .venv/dev .venv/prometheus .venv/faketime
 	UPSHOT_ERASED_PEOPLE=1000 $(BIN)/pytest tests/end_to_end/test_forgetting.py
 	UPSHOT_SEEDED_FAULTS=1 $(BIN)/pytest tests/models/test_only_what_passed.py
 	UPSHOT_SOAK_REQUESTS=1000000 $(BIN)/pytest tests/ingest/test_raw_bytes.py
-	UPSHOT_SOAK_SECONDS=3600 UPSHOT_SOAK_KILLS=300 UPSHOT_DRILL_ROUNDS=3 $(BIN)/pytest -s tests/soak
+	UPSHOT_SOAK_SECONDS=3600 UPSHOT_SOAK_KILLS=300 UPSHOT_DRILL_ROUNDS=3 $(BIN)/pytest -s tests/soak tests/end_to_end/test_killed_refresh.py
 
 bench: .venv/dev .venv/browser
 	PYTHONPATH=tests $(BIN)/python tests/bench/bench_marts.py
