@@ -15,7 +15,7 @@ from conftest import Api, Serve, with_changes
 from playwright.sync_api import BrowserContext, Dialog, Locator, Page, Request, Route, expect
 
 from browser.host import Host, hosting
-from browser.quota import without_room
+from browser.quota import little_room, use_up
 from browser.visits import no_serious_violations, wait_until
 
 ENGINEER = uuid4()
@@ -383,6 +383,7 @@ def test_a_vote_is_shown_after_a_reload(page: Page, host: Host, api: Api) -> Non
     host.body = thumbs_of(completed(api)) + thumbs_of(completed(api))
     page.goto(host.url)
     down(page).first.click()
+    expect(down(page).first).to_have_attribute("aria-pressed", "true")
     page.reload()
     expect(down(page).first).to_have_attribute("aria-pressed", "true")
     expect(down(page).last).to_have_attribute("aria-pressed", "false")
@@ -677,9 +678,12 @@ def test_retry_after_is_honoured_also_after_a_reload(
 ) -> None:
     expected_errors.append("429 (Too Many Requests)")
     host.body = rating_of(completed(api))
-    host.api = without_room(api, serve).url
+    small = little_room(api, serve)
+    host.api = small.url
     page.goto(host.url)
-    rate(page, 5)
+    star(page, 5).check()
+    use_up(small)
+    page.get_by_role("button", name="Send").click()
     wait_until(page, "Object.keys(localStorage).some((name) => name.includes('wait.'))")
     [until] = [each["until"] for name, each in kept(page).items() if ".wait." in name]
     page.reload()

@@ -158,7 +158,7 @@ export class Chart {
     this.#drawn = drawn;
     performance.mark("chart");
     this.#drawing.style.minHeight = "";
-  drawn.view.addEventListener("click", (event, item) => {
+    drawn.view.addEventListener("click", (event, item) => {
       if (item?.datum) this.#options.onPick?.(item.datum, event);
     });
   }
