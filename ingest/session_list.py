@@ -63,7 +63,10 @@ AskedStep = Annotated[
         min_length=1,
         max_length=200,
         pattern=NO_NUL,
-        description="Only those that reached this step; its id is unique in its flow.",
+        description=(
+            "Only those that reached this step, or, with `was_helpful` or `dated_by=vote`, those"
+            " with a vote on it; its id is unique in its flow."
+        ),
     ),
 ]
 AskedLastStep = Annotated[
@@ -72,12 +75,23 @@ AskedLastStep = Annotated[
         description="With `step_id`: only those that went no further, or that went on from there."
     ),
 ]
-AskedDate = Annotated[
-    Literal["start", "rating"],
+AskedVote = Annotated[
+    YesOrNo | None,
     QueryParameter(
         description=(
-            "Which day of a session has to be in the window: the one it started on, or the one it"
-            " was rated on, as the figures of ratings have it."
+            "With `step_id`: only those in which somebody found this step helpful, or did not, by"
+            " the vote that stands."
+        )
+    ),
+]
+AskedDate = Annotated[
+    Literal["start", "rating", "vote"],
+    QueryParameter(
+        description=(
+            "Which day of a session has to be in the window: the one it started on, the one it was"
+            " rated on, as the figures of ratings have it, or, with `step_id`, the one that a vote"
+            " on this step was last cast on, as those of votes have it: the vote that `was_helpful`"
+            " asks for, or else any."
         )
     ),
 ]
@@ -143,6 +157,7 @@ class SessionListController(Controller):
         hour: AskedHour = None,
         step_id: AskedStep = None,
         step_was_last: AskedLastStep = None,
+        was_helpful: AskedVote = None,
         dated_by: AskedDate = "start",
         limit: AskedLimit = 50,
         cursor: AskedCursor = None,
@@ -154,6 +169,8 @@ class SessionListController(Controller):
         to `team_admin`, `super_admin` and the engineer whose session it was.
         """
         who = request.user
+        if step_id is None:
+            _refuse_what_needs_a_step(step_was_last, was_helpful, dated_by)
         filters = SessionFilters(
             user_id=_whose(who, engineer_id),
             flow_id=flow_id,
@@ -163,8 +180,9 @@ class SessionListController(Controller):
             weekday=weekday,
             hour=hour,
             step_id=step_id,
-            step_was_last=_last_step(step_id, step_was_last),
-            by_rating=dated_by == "rating",
+            step_was_last=_is_yes(step_was_last),
+            was_helpful=_is_yes(was_helpful),
+            dated_by=dated_by,
         )
         of = digest("sessions", who.account_id, asked, filters)
         start = _starting(asked, read_cursor(cursor, of), of)
@@ -195,6 +213,7 @@ class SessionListController(Controller):
             hour=hour,
             step_id=step_id,
             step_was_last=step_was_last,
+            was_helpful=was_helpful,
             dated_by=None if dated_by == "start" else dated_by,
         )
         return SessionPage(
@@ -217,10 +236,17 @@ def _is_yes(text: YesOrNo | None) -> bool | None:
     return None if text is None else text == "true"
 
 
-def _last_step(step_id: str | None, was_last: YesOrNo | None) -> bool | None:
-    if was_last is not None and step_id is None:
-        raise invalid("/step_was_last", "Which step? Name it with step_id.")
-    return _is_yes(was_last)
+def _refuse_what_needs_a_step(
+    was_last: YesOrNo | None, was_helpful: YesOrNo | None, dated_by: str
+) -> None:
+    asked = {
+        "step_was_last": was_last is not None,
+        "was_helpful": was_helpful is not None,
+        "dated_by": dated_by == "vote",
+    }
+    for name, needs_step in asked.items():
+        if needs_step:
+            raise invalid(f"/{name}", "Which step? Name it with step_id.")
 
 
 def _ratings(rated: YesOrNo | None, rating: int | None) -> frozenset[int] | None:

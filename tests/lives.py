@@ -47,4 +47,15 @@ def a_life(chance: random.Random) -> list[Event]:
         events.append(
             at("session.rated", rated_at, session_id=session_id, rating=rating, comment="So so.")
         )
+    events += [
+        at(
+            "step.feedback",
+            end + timedelta(hours=chance.randrange(-48, 48), seconds=chance.randrange(60)),
+            session_id=session_id,
+            step_id=chance.choice("abc"),
+            user_id=chance.choice([None, user_id, *USERS]),
+            was_helpful=chance.choice([True, True, False, None]),
+        )
+        for _ in range(chance.randrange(4))
+    ]
     return events

@@ -1,6 +1,7 @@
--- Sessions that started, or were rated, on the days of a window and that the
--- filters let through, newest first: a page of them, and how many there are if
--- asked for. What is filtered by is what the figures count.
+-- Sessions that started, were rated or had a vote on a step on the days of a
+-- window and that the filters let through, newest first: a page of them, and
+-- how many there are if asked for. What is filtered by is what the figures
+-- count.
 --
 -- All of it is read from raw: the planner can choose how, which it cannot with
 -- staging, and need not look at what is only counted.
@@ -33,20 +34,20 @@ with found as not materialized (
         -- are put back over midnight, a day has a part before its midnight,
         -- and the day before has one after it.
         and sessions.started_at >= case
-            when %(by_rating)s then '-infinity'
+            when %(dated_by)s::text <> 'start' then '-infinity'
             else (
                 %(day_from)s::date::timestamp at time zone %(time_zone)s
             ) - interval '24 hours'
         end
         and sessions.started_at < case
-            when %(by_rating)s then 'infinity'
+            when %(dated_by)s <> 'start' then 'infinity'
             else (
                 (%(day_to)s::date + 1)::timestamp at time zone %(time_zone)s
             ) + interval '24 hours'
         end
         -- For the indexes: every rating is in one of two.
         and (
-            not %(by_rating)s
+            %(dated_by)s <> 'rating'
             or (
                 ratings.comment is not null
                 and ratings.occurred_at >= (
@@ -68,13 +69,16 @@ with found as not materialized (
         )
         -- The definition of a session's day, and of that of its rating.
         and (
-            (
-                case
-                    when %(by_rating)s then ratings.occurred_at
-                    else sessions.started_at
-                end
-            ) at time zone %(time_zone)s
-        )::date between %(day_from)s and %(day_to)s
+            %(dated_by)s = 'vote'
+            or (
+                (
+                    case
+                        when %(dated_by)s = 'rating' then ratings.occurred_at
+                        else sessions.started_at
+                    end
+                ) at time zone %(time_zone)s
+            )::date between %(day_from)s and %(day_to)s
+        )
         and (%(user_id)s::uuid is null or sessions.user_id = %(user_id)s)
         and (%(flow_id)s::uuid is null or sessions.flow_id = %(flow_id)s)
         and (
@@ -108,6 +112,14 @@ with found as not materialized (
         )
         and (
             %(step_id)s::text is null
+            -- Who votes on a step need not have told of reaching it.
+            or (
+                %(step_was_last)s::boolean is null
+                and (
+                    %(was_helpful)s::boolean is not null
+                    or %(dated_by)s = 'vote'
+                )
+            )
             or exists (
                 select
                 from raw.step_visits as visits
@@ -130,6 +142,47 @@ with found as not materialized (
                     visits.visited_at desc,
                     visits.step_id collate "C" desc
                 limit 1
+            )
+        )
+        -- The vote that stands, and its day, are those of step_vote_facts.
+        and (
+            (%(was_helpful)s::boolean is null and %(dated_by)s <> 'vote')
+            or exists (
+                select
+                from raw.step_feedback as votes
+                where
+                    votes.account_id = %(account_id)s
+                    and votes.session_id = sessions.session_id
+                    and votes.step_id = %(step_id)s
+                    -- One that was withdrawn is no vote.
+                    and votes.was_helpful
+                    = coalesce(%(was_helpful)s::boolean, votes.was_helpful)
+                    and (
+                        %(dated_by)s <> 'vote'
+                        or (
+                            votes.occurred_at at time zone %(time_zone)s
+                        )::date between %(day_from)s and %(day_to)s
+                    )
+                    -- The session's user may have voted as such, with the nil
+                    -- id, and by their own: that is one vote, the later.
+                    and not exists (
+                        select
+                        from raw.step_feedback as later
+                        where
+                            later.account_id = %(account_id)s
+                            and later.session_id = votes.session_id
+                            and later.step_id = votes.step_id
+                            and later.user_id in (
+                                '00000000-0000-0000-0000-000000000000',
+                                sessions.user_id
+                            )
+                            and votes.user_id in (
+                                '00000000-0000-0000-0000-000000000000',
+                                sessions.user_id
+                            )
+                            and (later.occurred_at, later.event_id)
+                            > (votes.occurred_at, votes.event_id)
+                    )
             )
         )
 ),

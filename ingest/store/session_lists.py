@@ -31,11 +31,13 @@ class SessionFilters(Struct, frozen=True, kw_only=True):
     hour: int | None = None
     """In which it started."""
     step_id: str | None = None
-    """They reached it."""
+    """They reached it, unless votes on it are asked for."""
     step_was_last: bool | None = None
     """Whether they went no further than that step."""
-    by_rating: bool = False
-    """Whether the window's days are those of its rating, and not of its start."""
+    was_helpful: bool | None = None
+    """What somebody's vote on that step says, which stands; they need not have reached it."""
+    dated_by: Literal["start", "rating", "vote"] = "start"
+    """What has to be on a day of the window; `vote`: such a vote, or else any on that step."""
 
 
 class SessionRow(Struct, frozen=True):
@@ -98,9 +100,9 @@ async def list_sessions(
                 "before_id": position.id,
             }
         )
-        # The few of a person, a flow or some days of ratings are found by other indexes than the
-        # newest of all.
-        is_of_few = bool(filters.user_id or filters.flow_id or filters.by_rating)
+        # The few of a person, a flow or some days of ratings or votes are found by other indexes
+        # than the newest of all.
+        is_of_few = bool(filters.user_id or filters.flow_id or filters.dated_by != "start")
         if is_of_few:
             await connection.execute(SQL["plan_for_everything"])
         page = parameters | {"most": most, "is_counted": False}

@@ -506,6 +506,56 @@ def test_each_bar_of_the_path_leads_to_its_sessions(page: Page, demo: Api, fate:
     counted(page, numbers[fate](step))
 
 
+@pytest.mark.parametrize(
+    ("figure", "way", "found"),
+    [("helpful_yes", "up", "found helpful"), ("helpful_no", "down", "found not helpful")],
+)
+def test_each_thumb_leads_to_the_sessions_with_that_vote(
+    page: Page, demo: Api, figure: str, way: str, found: str
+) -> None:
+    at(page, demo, f"/flows/{TOUR.flow_id}?period=90d")
+    said = ask(demo, f"/analytics/flows/{TOUR.flow_id}?period=90d")["steps"]
+    place, step = max(enumerate(said), key=lambda each: each[1][figure])
+    # In the demo nobody votes in another's session: there are as many as votes.
+    number = step[figure]
+    assert number > 0
+    row = page.locator("#steps tbody tr").nth(place)
+    thumb = row.get_by_role("button", name=f"{count(number)} {way}", exact=True)
+    thumb.click()
+    title = behind(page).get_by_role("heading", level=2)
+    expect(title).to_have_text(f"Sessions in which “{step['title']}” was {found}")
+    counted(page, number)
+    # And without a mouse.
+    thumb.press("Enter")
+    counted(page, number)
+
+
+def test_a_share_of_votes_leads_to_the_sessions_that_found_it_helpful(
+    page: Page, demo: Api
+) -> None:
+    at(page, demo, f"/flows/{TOUR.flow_id}?period=90d")
+    said = ask(demo, f"/analytics/flows/{TOUR.flow_id}?period=90d")["steps"]
+    place, step = max(enumerate(said), key=lambda each: each[1]["helpful_yes"])
+    _, helpful = page.locator("#steps tbody tr").nth(place).locator(".share").all()
+    helpful.get_by_role("button").click()
+    counted(page, step["helpful_yes"])
+    path = chart(page, "The path through the steps")
+    at_rest(page)
+    name = f"name: {place + 1}. {step['title']}"
+    path.locator(f'svg .mark-symbol [aria-label*="{name}"]').click()
+    expect(page).to_have_url(re.compile("was_helpful"))
+    counted(page, step["helpful_yes"])
+
+
+def test_none_lead_nowhere(page: Page, small: Small) -> None:
+    at(page, small.api, f"/flows/{small.flow_id}?period=7d")
+    thumbs = page.locator("#steps .thumbs")
+    expect(thumbs.get_by_label("0 down").first).to_be_visible()
+    expect(thumbs.get_by_role("button")).to_have_count(0)
+    expect(page.locator("#steps .share")).to_contain_text("0 %")
+    expect(page.locator("#steps .share button")).to_have_count(0)
+
+
 def test_each_part_of_the_donut_leads_to_its_sessions(page: Page, demo: Api) -> None:
     at(page, demo, "/me?period=90d", "engineer", TOUR.engineer_id)
     summary = ask(demo, "/analytics/me?period=90d", TOUR.engineer_id, "engineer")["summary"]

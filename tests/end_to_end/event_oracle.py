@@ -58,6 +58,7 @@ class Session:
 class Vote:
     """A vote that stands and was not withdrawn."""
 
+    session_id: UUID
     flow_id: UUID
     step_id: str
     was_helpful: bool
@@ -244,6 +245,7 @@ class EventOracle:
                 standing[session.session_id, row["step_id"], user] = row
         return [
             Vote(
+                session_id=row["session_id"],
                 flow_id=sessions[row["session_id"]].flow_id,
                 step_id=row["step_id"],
                 was_helpful=row["was_helpful"],

@@ -4,15 +4,18 @@ import os
 import random
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
+import raw_oracle
 from conftest import Api
-from events import event
+from event_oracle import EventOracle
+from events import Event, event
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from incident_oracle import Window
 from lives import DAYS, FIRST, FLOWS, USERS, ZONE, a_life
 from mart_readers import rows_of
 from pages import all_sessions, count_sessions
@@ -44,7 +47,7 @@ asked = st.builds(
 )
 
 
-def tell(api: Api, example: Asked) -> Api:
+def tell(api: Api, example: Asked) -> tuple[Api, list[Event]]:
     """Post the sessions of a new account."""
     team = api.of(uuid4())
     chance = random.Random(example.seed)
@@ -55,7 +58,27 @@ def tell(api: Api, example: Asked) -> Api:
     assert team.post_events(events).status_code == 200
     if example.is_refreshed:
         refresh(team.settings, str(team.settings.database_url))
-    return team
+    return team, events
+
+
+def reckoned(events: Sequence[Event]) -> EventOracle:
+    ids = {"account_id", "session_id", "flow_id", "user_id"}
+    return EventOracle(
+        raw_oracle.rows_of(
+            [
+                raw_oracle.Happened(
+                    each["type"],
+                    datetime.fromisoformat(each["occurred_at"]),
+                    {
+                        name: UUID(value) if name in ids and value else value
+                        for name, value in each["data"].items()
+                    },
+                    UUID(each["id"]),
+                )
+                for each in events
+            ]
+        )
+    )
 
 
 def analytics(api: Api, path: str, window: dict[str, str], **more: Any) -> dict[str, Any]:
@@ -87,7 +110,7 @@ def summed(rows: Sequence[dict[str, Any]], names: Sequence[str] = SUMS) -> dict[
 )
 @given(asked)
 def test_every_way_to_a_figure_gives_the_same(shared_live_api: Api, example: Asked) -> None:
-    team = tell(shared_live_api, example)
+    team, events = tell(shared_live_api, example)
     first = FIRST + timedelta(days=example.first)
     last = first + timedelta(days=example.days - 1)
     window = {"from": first.isoformat(), "to": last.isoformat()}
@@ -96,6 +119,7 @@ def test_every_way_to_a_figure_gives_the_same(shared_live_api: Api, example: Ask
     agree_on_ratings(team, window, whole)
     agree_on_engineers(team, window, whole)
     agree_on_flows(team, window, whole)
+    agree_on_votes(team, window, reckoned(events), Window(first, last))
 
 
 def agree_on_the_account(team: Api, window: dict[str, str], whole: dict[str, Any]) -> None:
@@ -182,3 +206,30 @@ def agree_on_flows(team: Api, window: dict[str, str], whole: dict[str, Any]) -> 
         for edge in flow["edges"]:
             assert 0 < edge["passes"] <= steps[edge["step_id"]]["visits"]
             assert 0 <= edge["share"] <= 1
+
+
+def agree_on_votes(team: Api, window: dict[str, str], oracle: EventOracle, days: Window) -> None:
+    """A session with several votes that say the same is listed once."""
+    for flow_id in {session.flow_id for session in oracle.sessions}:
+        steps = analytics(team, f"flows/{flow_id}", window)["steps"]
+        figures = {step["step_id"]: step for step in steps}
+        for step_id in "abc":
+            votes = [
+                vote
+                for vote in oracle.votes
+                if (vote.flow_id, vote.step_id) == (flow_id, step_id) and vote.cast_on in days
+            ]
+            asked = window | {"flow_id": str(flow_id), "step_id": step_id, "dated_by": "vote"}
+            assert listed(team, asked) == {str(vote.session_id) for vote in votes}
+            for name, was_helpful in (("helpful_yes", True), ("helpful_no", False)):
+                said_so = [vote.session_id for vote in votes if vote.was_helpful is was_helpful]
+                assert figures.get(step_id, {name: 0})[name] == len(said_so)
+                those = asked | {"was_helpful": str(was_helpful).lower()}
+                assert listed(team, those) == {*map(str, said_so)}
+                assert count_sessions(team, those) == len({*said_so})
+
+
+def listed(team: Api, asked: dict[str, str]) -> set[str]:
+    ids = [session["session_id"] for session in all_sessions(team, asked)]
+    assert len(ids) == len({*ids})
+    return {*ids}

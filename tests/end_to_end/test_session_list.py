@@ -93,6 +93,72 @@ def test_there_are_as_many_as_each_bar_of_the_path_says(team: Api) -> None:
     assert {step["step_id"] for step in said["steps"]} == {*"abc"}
 
 
+def test_a_vote_is_of_its_person_and_its_day(shared_live_api: Api) -> None:
+    api = shared_live_api.of(uuid4())
+    user_id, other_id, third_id = uuid4(), uuid4(), uuid4()
+    # 5:45 hours ahead: in UTC, a day begins there on the evening before.
+    evening = datetime(2026, 3, 1, 18, 15, tzinfo=UTC)
+    almost = evening - timedelta(microseconds=1)
+    day = timedelta(days=1)
+    votes: dict[str, list[tuple[datetime, UUID | None, bool | None]]] = {
+        "by one": [(almost, None, True)],
+        "of the next day": [(evening, user_id, True)],
+        "changed, by their own id": [(almost, None, True), (evening + day, user_id, False)],
+        "changed, as the session's user": [(almost, user_id, False), (evening, None, True)],
+        "withdrawn": [(almost, None, True), (evening, None, None)],
+        "withdrawn by their own id": [(almost, None, True), (evening, user_id, None)],
+        "withdrawn, and cast before": [(evening, None, None), (almost, user_id, True)],
+        "by several": [(almost, None, True), (almost, other_id, True), (almost, third_id, False)],
+    }
+    names = {uuid4(): name for name in votes}
+    events = [event("account.upserted", account_id=api.account_id, name="O", time_zone=ZONE.key)]
+    about = {"flow_id": FLOWS[0], "user_id": user_id}
+    for session_id, name in names.items():
+        events.append(at("session.started", evening - 9 * day, session_id=session_id, **about))
+        for moment, voter_id, was_helpful in votes[name]:
+            vote = {"session_id": session_id, "step_id": "a", "was_helpful": was_helpful}
+            events.append(at("step.feedback", moment, user_id=voter_id, **vote))
+        # Of another step.
+        events.append(at("step.visited", almost, session_id=session_id, step_id="b"))
+    waiting = {"session_id": uuid4(), "step_id": "a", "user_id": user_id, "was_helpful": True}
+    events.append(at("step.feedback", almost, **waiting))
+    assert api.post_events(events).status_code == 200
+
+    def found(first: str, last: str, **params: str) -> set[str]:
+        asked = {"from": first, "to": last, "step_id": "a"} | params
+        rows = all_sessions(api, asked)
+        assert count_sessions(api, asked) == len(rows)
+        shown = [names[UUID(row["session_id"])] for row in rows]
+        assert len({*shown}) == len(shown)
+        return {*shown}
+
+    def voted(day: int, **params: str) -> set[str]:
+        return found(f"2026-03-0{day}", f"2026-03-0{day}", dated_by="vote", **params)
+
+    on_the_first = {"by one", "by several"}
+    on_the_second = {"of the next day", "changed, as the session's user"}
+    on_the_third = {"changed, by their own id"}
+    assert voted(1, was_helpful="true") == on_the_first
+    assert voted(1, was_helpful="false") == {"by several"}
+    assert voted(2, was_helpful="true") == on_the_second
+    assert voted(2, was_helpful="false") == set()
+    assert voted(3, was_helpful="true") == set()
+    assert voted(3, was_helpful="false") == on_the_third
+    assert [voted(day) for day in (1, 2, 3)] == [on_the_first, on_the_second, on_the_third]
+    # By the day that they started on, whenever the vote was cast.
+    started = {"first": "2026-02-20", "last": "2026-02-21"}
+    assert found(**started) == set()
+    assert found(**started, was_helpful="true") == on_the_first | on_the_second
+    assert found(**started, was_helpful="false") == {"by several"} | on_the_third
+    assert found("2026-03-01", "2026-03-03", was_helpful="true") == set()
+    # With the other filters: nobody reached the step.
+    assert found(**started, was_helpful="true", step_was_last="true") == set()
+    assert found(**started, was_helpful="true", step_was_last="false") == set()
+    assert voted(1, was_helpful="true", completed="true") == set()
+    assert voted(1, was_helpful="true", flow_id=str(FLOWS[1])) == set()
+    assert voted(1, was_helpful="true", flow_id=str(FLOWS[0])) == on_the_first
+
+
 def test_engineers_are_counted_as_on_the_leaderboard(team: Api) -> None:
     board = {row["user_id"]: row["sessions"] for row in figures(team)["top_engineers"]}
     assert board == Counter(row["user_id"] for row in all_sessions(team, WINDOW))
@@ -363,6 +429,11 @@ def test_a_cursor_that_is_none_is_422(team: Api) -> None:
         ("step_id=a%00b", "/step_id"),
         ("step_id=a&step_was_last=perhaps", "/step_was_last"),
         ("step_was_last=true", "/step_was_last"),
+        ("step_id=a&was_helpful=perhaps", "/was_helpful"),
+        ("was_helpful=true", "/was_helpful"),
+        ("was_helpful=true&dated_by=vote", "/was_helpful"),
+        ("dated_by=vote", "/dated_by"),
+        ("dated_by=end", "/dated_by"),
         ("engineer_id=nobody", "/engineer_id"),
         ("flow_id=nothing", "/flow_id"),
         ("period=8d", "/period"),

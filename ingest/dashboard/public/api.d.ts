@@ -2377,8 +2377,8 @@ export interface operations {
                 completed?: "true" | "false";
                 /** @description The `next_cursor` of the page before, with the same other parameters. */
                 cursor?: string;
-                /** @description Which day of a session has to be in the window: the one it started on, or the one it was rated on, as the figures of ratings have it. */
-                dated_by?: "start" | "rating";
+                /** @description Which day of a session has to be in the window: the one it started on, the one it was rated on, as the figures of ratings have it, or, with `step_id`, the one that a vote on this step was last cast on, as those of votes have it: the vote that `was_helpful` asks for, or else any. */
+                dated_by?: "start" | "rating" | "vote";
                 /** @description Only this engineer's; an engineer has only their own. */
                 engineer_id?: string;
                 /** @description Only of this flow. */
@@ -2397,7 +2397,7 @@ export interface operations {
                 rated?: "true" | "false";
                 /** @description Only those rated so. */
                 rating?: number;
-                /** @description Only those that reached this step; its id is unique in its flow. */
+                /** @description Only those that reached this step, or, with `was_helpful` or `dated_by=vote`, those with a vote on it; its id is unique in its flow. */
                 step_id?: string;
                 /** @description With `step_id`: only those that went no further, or that went on from there. */
                 step_was_last?: "true" | "false";
@@ -2405,6 +2405,8 @@ export interface operations {
                 to?: string;
                 /** @description Whether to count all of them, on every page. */
                 total?: "true" | "false";
+                /** @description With `step_id`: only those in which somebody found this step helpful, or did not, by the vote that stands. */
+                was_helpful?: "true" | "false";
                 /** @description Only those that started on it; 1 is Monday. */
                 weekday?: number;
             };

@@ -182,13 +182,15 @@ function titleOf({ day, outcome, completed, rating, dated_by, step_id, ...step }
   if (outcome) parts.push(outcome === "none" ? "without an outcome" : `that were ${outcome}`);
   if (step_id) {
     const title = `“${stepTitles.get(step_id) ?? step_id}”`;
-    if (step.step_was_last === undefined) parts.push(`that reached ${title}`);
+    if (step.was_helpful) parts.push(`in which ${title} was found ${step.was_helpful === "true" ? "" : "not "}helpful`);
+    else if (dated_by === "vote") parts.push(`with a vote on ${title}`);
+    else if (step.step_was_last === undefined) parts.push(`that reached ${title}`);
     else if (step.step_was_last === "false") parts.push(`that went on from ${title}`);
     else parts.push(completed === "true" ? `completed at ${title}` : `left at ${title}`);
   } else if (completed) parts.push(completed === "true" ? "that were completed" : "not completed");
   if (rating) parts.push(`rated ${rating}`);
   else if (dated_by === "rating") parts.push("that were rated");
-  if (day) parts.push(`${dated_by === "rating" ? "on" : "of"} ${wholeDay(day)}`);
+  if (day) parts.push(`${(dated_by ?? "start") === "start" ? "of" : "on"} ${wholeDay(day)}`);
   return parts.join(" ");
 }
 

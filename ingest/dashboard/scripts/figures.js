@@ -108,9 +108,10 @@ export const DAY_COLUMN = {
  *
  * @param {string | number} text
  * @param {Record<string, string | number>} filters see behind.js
+ * @param {string} [label] in words, where the text is not
  */
-export function drill(text, filters) {
-  return h("button", { class: "drill", onclick: () => showBehind(filters) }, text);
+export function drill(text, filters, label) {
+  return h("button", { class: "drill", "aria-label": label, onclick: () => showBehind(filters) }, text);
 }
 
 /**
@@ -300,7 +301,8 @@ export function shareColumns(name, title, sample, filters) {
       name,
       title,
       value: (row) => row[name],
-      show: (row) => shareBar(row[name], ...sample(row), filters && (() => showBehind(filters(row)))),
+      show: (row) =>
+        shareBar(row[name], ...sample(row), filters && row[name] ? () => showBehind(filters(row)) : undefined),
     },
     { name: `${name}_low`, value: (row) => rounded(sample(row)[0]?.low) },
     { name: `${name}_high`, value: (row) => rounded(sample(row)[0]?.high) },

@@ -10,6 +10,7 @@ import {
   dailyRows,
   distributionChart,
   distributionRows,
+  drill,
   drillColumn,
   outcomesChart,
   shareColumns,
@@ -47,14 +48,17 @@ const path = new Chart({
     drillColumn("completions", "Completed here", (row) => sessionsAt(row, "completions")),
     drillColumn("drop_offs", "Left here", (row) => sessionsAt(row, "drop_offs")),
     ...shareColumns("drop_off", "Drop-off", (row) => [row.drop_off_interval, row.visits]),
-    ...shareColumns("helpful_rate", "Helpful", (row) => [row.helpful_rate_interval, row.votes]),
+    ...helpfulColumns(),
   ],
-  onPick: (row) => row.key && showBehind(sessionsAt(row, row.key)),
+  onPick: (row) => {
+    const bar = row.key ?? "helpful_yes";
+    if (row[bar]) showBehind(sessionsAt(row, bar));
+  },
   empty: "Nobody went through this flow in these days. Choose more days.",
 });
 
 /**
- * Which sessions a bar of the path counts.
+ * Which sessions a bar of the path counts, or a thumb.
  *
  * @param {Step} step
  * @param {string} bar
@@ -68,6 +72,10 @@ function sessionsAt({ step_id }, bar) {
       return { step_id, step_was_last: "true", completed: "true" };
     case "drop_offs":
       return { step_id, step_was_last: "true", completed: "false" };
+    case "helpful_yes":
+      return { step_id, was_helpful: "true", dated_by: "vote" };
+    case "helpful_no":
+      return { step_id, was_helpful: "false", dated_by: "vote" };
     default:
       return { step_id };
   }
@@ -219,18 +227,39 @@ function stepColumns(next) {
       show: (row) => thumbs(row),
     },
     { name: "helpful_no", value: (row) => row.helpful_no },
-    ...shareColumns("helpful_rate", "Helpful", (row) => [row.helpful_rate_interval, row.votes]),
+    ...helpfulColumns(),
     { name: "next", title: "Then mostly", value: () => "", show: next },
     { name: "step_id", value: (row) => row.step_id },
   ];
 }
 
+function helpfulColumns() {
+  return shareColumns(
+    "helpful_rate",
+    "Helpful",
+    (row) => [row.helpful_rate_interval, row.votes],
+    (row) => sessionsAt(row, "helpful_yes"),
+  );
+}
+
 /** @param {Step} step */
-function thumbs({ helpful_yes: yes, helpful_no: no }) {
+function thumbs(step) {
+  const { helpful_yes: yes, helpful_no: no } = step;
   return h(
     "span",
     { class: "thumbs", title: `${some(yes, "thumb")} up, ${some(no, "thumb")} down` },
-    h("span", { "aria-label": `${yes} up` }, `▲ ${count(yes)}`),
-    h("span", { "aria-label": `${no} down` }, `▼ ${count(no)}`),
+    thumb("▲", "up", yes, sessionsAt(step, "helpful_yes")),
+    thumb("▼", "down", no, sessionsAt(step, "helpful_no")),
   );
+}
+
+/**
+ * @param {string} sign
+ * @param {string} way
+ * @param {number} votes
+ * @param {Record<string, string>} filters
+ */
+function thumb(sign, way, votes, filters) {
+  const [text, label] = [`${sign} ${count(votes)}`, `${count(votes)} ${way}`];
+  return votes ? drill(text, filters, label) : h("span", { "aria-label": label }, text);
 }
