@@ -58,6 +58,7 @@ UNSAYABLE = (
     "A window needs both from and to.",
     "The window ends before it begins.",
     "A window has at most 1100 days.",
+    "Which step? Name it with step_id.",
     "The cursor is none that this list has given.",
     "This is no cursor of this query: its mart, filters, order and account.",
     "A column is named twice.",
