@@ -28,9 +28,11 @@ class Server:
         with self.connect() as connection:
             self.is_citus = bool(connection.execute(HAS_CITUS).fetchall())
             self.nodes = connection.execute(NODES).fetchall() if self.is_citus else []
+        self.database = urlsplit(url).path[1:]
+        self.workers = [(host, port) for host, port, group in self.nodes if group]
 
     def connect(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(self.url, autocommit=True)
+        return _connect(self.url)
 
     def of(self, database: str, host: str | None = None, port: int | None = None) -> str:
         """The URL of a database, on another node if given."""
@@ -48,15 +50,12 @@ class Server:
             connection.execute(f"create database {name}{copied}".encode())
         if not self.is_citus:
             return self.of(name)
-        for host, port, group in self.nodes:
-            if group:
-                with psycopg.connect(
-                    self.of(urlsplit(self.url).path[1:], host, port), autocommit=True
-                ) as node:
-                    node.execute(f"create database {name}".encode())
-                with psycopg.connect(self.of(name, host, port), autocommit=True) as node:
-                    node.execute("create extension if not exists citus")
-        with psycopg.connect(self.of(name), autocommit=True) as connection:
+        for worker in self.workers:
+            with _connect(self.of(self.database, *worker)) as node:
+                node.execute(f"create database {name}".encode())
+            with _connect(self.of(name, *worker)) as node:
+                node.execute("create extension if not exists citus")
+        with _connect(self.of(name)) as connection:
             connection.execute("create extension if not exists citus")
             for host, port, group in self.nodes:
                 added = "citus_add_node" if group else "citus_set_coordinator_host"
@@ -66,12 +65,13 @@ class Server:
     def drop(self, name: str) -> None:
         with self.connect() as connection:
             connection.execute(f"drop database {name} with (force)".encode())
-        for host, port, group in self.nodes:
-            if group:
-                with psycopg.connect(
-                    self.of(urlsplit(self.url).path[1:], host, port), autocommit=True
-                ) as node:
-                    node.execute(f"drop database {name} with (force)".encode())
+        for worker in self.workers:
+            with _connect(self.of(self.database, *worker)) as node:
+                node.execute(f"drop database {name} with (force)".encode())
+
+
+def _connect(url: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(url, autocommit=True)
 
 
 def refusal(url: str) -> str | None:
@@ -80,11 +80,10 @@ def refusal(url: str) -> str | None:
         server = Server(url)
         if not server.is_citus:
             return "has not the extension citus: create it, and add the nodes"
-        if not any(group for _, _, group in server.nodes):
+        if not server.workers:
             return "knows no worker: select citus_add_node(host, port)"
-        for host, port, group in server.nodes:
-            if group:
-                psycopg.connect(server.of(urlsplit(url).path[1:], host, port)).close()
+        for worker in server.workers:
+            _connect(server.of(server.database, *worker)).close()
     except psycopg.OperationalError as error:
         return f"cannot be used, or one of its workers not from here: {str(error).splitlines()[0]}"
     return None
