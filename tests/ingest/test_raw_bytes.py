@@ -34,8 +34,8 @@ REQUESTS = int(os.environ.get("UPSHOT_SOAK_REQUESTS", "20000"))
 CHANCE = Random().randrange(10**6) if "UPSHOT_SOAK_REQUESTS" in os.environ else 9457
 SEED = int(os.environ.get("UPSHOT_SOAK_SEED", CHANCE))
 CLIENTS = 8
-NAME = re.compile(rb"[0-9a-f]{8}-[0-9a-f-]{27}|step 0\.\d+|\b[1-5]\b")
-"""How what requests write is called: an id, a step, a rating."""
+NAME = re.compile(rb"[0-9a-f]{8}-[0-9a-f-]{27}|step 0\.\d+|\b[1-5]\b|resolved|escalated")
+"""How what requests write is called: an id, a step, a rating, an outcome."""
 
 REFUSED_BY_THE_SERVER = {(400, b"Invalid HTTP request received."), (403, b"")}
 """No HTTP, and an upgrade to what is not spoken here."""
