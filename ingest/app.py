@@ -24,6 +24,7 @@ from ingest.comments import CommentController
 from ingest.directory import DirectoryController
 from ingest.embedded import database_url
 from ingest.etags import tell_private
+from ingest.garbage import passing_over_what_is_here
 from ingest.health import HealthController
 from ingest.incoming import Incoming
 from ingest.key_server import KeyServer
@@ -191,6 +192,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
             stack.callback(asyncio.create_task(keys.run()).cancel)
         await stack.enter_async_context(app.state.served.kept_up())
         stack.callback(asyncio.create_task(app.state.scrape.keep_sampling()).cancel)
+        stack.enter_context(passing_over_what_is_here())
         tell(logging.INFO, "started", version=__version__, production=settings.production)
         yield
         tell(logging.INFO, "stopping")

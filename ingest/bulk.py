@@ -5,14 +5,14 @@ takes well under a second, so that nobody who writes the same account waits for 
 """
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from ingest.events import Counts
+from ingest.garbage import looking_rarely
 from ingest.problems import Problem, Unavailable
 from ingest.schema import AnyEvent
 from ingest.settings import Settings
@@ -79,7 +79,8 @@ async def take_in_bulk(
 
     """
     total = Counts()
-    with _seldom_collecting():
+    # Very many objects live for a moment here, and none is part of a circle.
+    with looking_rarely(1_000_000):
         coming = asyncio.ensure_future(asyncio.to_thread(next, chunks, None))
         try:
             while chunk := await coming:
@@ -123,17 +124,6 @@ async def _patiently(
         except Unavailable:
             await asyncio.sleep(seconds)
     return await store_events(database, account_id, events, datetime.now(UTC))
-
-
-@contextmanager
-def _seldom_collecting() -> Iterator[None]:
-    """Hardly look for cycles: very many objects live for a moment here, and none is part of one."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(1_000_000)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
 
 
 def _count(outcomes: Sequence[Outcome]) -> Counts:

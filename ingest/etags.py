@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 from litestar import Response
-from litestar.datastructures import MutableScopeHeaders
 from litestar.types import Message, Scope
 
 
@@ -35,17 +34,19 @@ def not_modified(etag: str) -> Response[Any]:
     return Response(None, status_code=304, headers=etag_headers(etag))
 
 
+KEPT_BY = "private, no-cache"
 VARY = "Accept, Accept-Encoding, Authorization, Cookie"
+PRIVATE = ((b"cache-control", KEPT_BY.encode()), (b"vary", VARY.encode()))
 
 
 async def tell_private(message: Message, scope: Scope) -> None:
     """Have no cache between keep an answer that is somebody's: a cookie does not forbid it."""
     if message["type"] == "http.response.start" and scope.get("user") is not None:
-        headers = MutableScopeHeaders.from_message(message)
-        headers.setdefault("Cache-Control", "private, no-cache")
-        headers.setdefault("Vary", VARY)
+        headers: Any = message["headers"]
+        said = {name.lower() for name, _ in headers}
+        message["headers"] = [*headers, *(each for each in PRIVATE if each[0] not in said)]
 
 
 def etag_headers(etag: str) -> dict[str, str]:
     """Return what an answer with a tag says: keep it for yourself, and ask each time."""
-    return {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": VARY}
+    return {"ETag": etag, "Cache-Control": KEPT_BY, "Vary": VARY}
