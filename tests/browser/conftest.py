@@ -1,11 +1,23 @@
-"""A real browser, whose console is listened to."""
+"""A real browser, whose console is listened to, and accounts for the dashboard to show."""
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
+from conftest import Api, Serve, Upshot
+from events import event
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from real_input import ACCOUNT, data_folder
 
+from browser.dashboard import MARKUP, TOUR, Small
+from ingest.refresh import refresh
+from ingest.settings import Settings
+
+SOON = timedelta(minutes=1)
 FLAGS = (
     # Nothing but what the tests ask for, neither asked for by the browser nor of it.
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -65,3 +77,55 @@ def context(browser: Browser, expected_errors: list[str]) -> Iterator[BrowserCon
 def page(context: BrowserContext) -> Page:
     """A tab; `context.new_page()` opens others."""
     return context.new_page()
+
+
+@pytest.fixture(autouse=True)
+def _no_midnight() -> None:
+    """Today is the same day for all of a test: for the page, and for what it is compared with."""
+    now = datetime.now(UTC)
+    for zone in ("UTC", "America/New_York"):
+        if (now + SOON).astimezone(ZoneInfo(zone)).date() != now.astimezone(ZoneInfo(zone)).date():
+            time.sleep(SOON.total_seconds())
+
+
+@pytest.fixture(scope="package")
+def demo(new_live_settings: Callable[[], Settings], serve_session: Serve, upshot: Upshot) -> Api:
+    """The demo's account with the tour."""
+    settings = new_live_settings()
+    made = upshot("demo", database=settings.database_url, UPSHOT_DEMO_SESSIONS="1500")
+    assert made.returncode == 0, made.stderr
+    refresh(settings, str(settings.database_url))
+    return Api(serve_session(settings), settings, TOUR.account_id)
+
+
+@pytest.fixture(scope="package")
+def real(new_live_settings: Callable[[], Settings], serve_session: Serve, upshot: Upshot) -> Api:
+    """The real incident log."""
+    settings = new_live_settings()
+    file = data_folder({}) / "incidents.ndjson"
+    loaded = upshot("load", "--account", str(ACCOUNT), str(file), database=settings.database_url)
+    assert loaded.returncode == 0, loaded.stderr
+    refresh(settings, str(settings.database_url))
+    return Api(serve_session(settings), settings, ACCOUNT)
+
+
+@pytest.fixture
+def small(shared_live_api: Api) -> Small:
+    api = shared_live_api.of(uuid4())
+    found = Small(api, uuid4(), uuid4(), uuid4())
+    steps = [{"step_id": "a", "title": MARKUP, "position": 0}]
+    ids = {"session_id": found.session_id, "flow_id": found.flow_id, "user_id": found.user_id}
+    events = [
+        event("account.upserted", account_id=api.account_id, name=MARKUP, time_zone="UTC"),
+        event("user.upserted", user_id=found.user_id, name=f"={MARKUP}", role="engineer"),
+        event("flow.upserted", flow_id=found.flow_id, name=f"@{MARKUP}", steps=steps),
+        event("session.started", **ids),
+        event("step.visited", session_id=found.session_id, step_id="a"),
+        event("session.completed", session_id=found.session_id, outcome="resolved"),
+        event("session.rated", session_id=found.session_id, rating=5, comment=f"={MARKUP}"),
+    ]
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    for place, each in enumerate(events):
+        each["occurred_at"] = (now + timedelta(seconds=place)).isoformat()
+    assert api.post_events(events).status_code == 200
+    return found
