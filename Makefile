@@ -15,8 +15,9 @@ export DO_NOT_TRACK := 1
 up: .venv/runtime
 	@exec $(BIN)/upshot up
 
+# Three files at a time, on two cores: while some tests wait, two others run.
 test: check $(NODE_MODULES) .venv/browser .venv/prometheus .venv/faketime
-	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 # Those that need only a database: each makes databases of its own there, on every node, which have
 # plans of their own.

@@ -37,6 +37,13 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 CONFIGURED_SERVER = os.environ.get("UPSHOT_DATABASE_URL")
+WAITING = ("tests/orchestration/test_killed_run.py", "tests/soak/test_drill.py")
+"""Files whose tests wait most of the time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with those that wait: others run meanwhile, and nobody waits for them at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
 
 
 @pytest.fixture(scope="session")
