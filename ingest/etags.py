@@ -34,9 +34,9 @@ def not_modified(etag: str) -> Response[Any]:
     return Response(None, status_code=304, headers=etag_headers(etag))
 
 
-KEPT_BY = "private, no-cache"
+CACHE_CONTROL = "private, no-cache"
 VARY = "Accept, Accept-Encoding, Authorization, Cookie"
-PRIVATE = ((b"cache-control", KEPT_BY.encode()), (b"vary", VARY.encode()))
+PRIVATE = ((b"cache-control", CACHE_CONTROL.encode()), (b"vary", VARY.encode()))
 
 
 async def tell_private(message: Message, scope: Scope) -> None:
@@ -49,4 +49,4 @@ async def tell_private(message: Message, scope: Scope) -> None:
 
 def etag_headers(etag: str) -> dict[str, str]:
     """Return what an answer with a tag says: keep it for yourself, and ask each time."""
-    return {"ETag": etag, "Cache-Control": KEPT_BY, "Vary": VARY}
+    return {"ETag": etag, "Cache-Control": CACHE_CONTROL, "Vary": VARY}

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from apis import serve
-from browser.conftest import FLAGS, installed_browser
+from browser.chromium import FLAGS, installed_browser
 from built import Built, built, sizes
 from history import LARGEST
 from playwright.sync_api import Browser, sync_playwright

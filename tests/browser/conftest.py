@@ -1,6 +1,5 @@
 """A real browser, whose console is listened to, and accounts for the dashboard to show."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,24 +12,12 @@ from events import event
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from real_input import ACCOUNT, data_folder
 
+from browser.chromium import FLAGS, installed_browser
 from browser.dashboard import MARKUP, TOUR, Small
 from ingest.refresh import refresh
 from ingest.settings import Settings
 
 SOON = timedelta(minutes=1)
-FLAGS = (
-    # Nothing but what the tests ask for, neither asked for by the browser nor of it.
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--no-first-run", "--disable-quic"),
-    # The tests may run as root, in a container.
-    "--no-sandbox",
-)
-INSTALLED = ("chromium", "chromium-browser", "google-chrome")
-
-
-def installed_browser() -> str | None:
-    """Return where the machine's Chromium is; without, Playwright has its own."""
-    return next(filter(None, map(shutil.which, INSTALLED)), None)
 
 
 # Not for the whole session: while Playwright runs, no test can run an event loop of its own.

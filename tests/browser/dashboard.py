@@ -128,12 +128,14 @@ def charted(page: Page, title: str) -> list[list[str]]:
 
 
 def behind(page: Page) -> Locator:
+    """The list of the sessions behind a figure, once it says how many there are."""
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("status")).to_be_visible()
     return dialog
 
 
 def saved(page: Page, button: Locator) -> Path:
+    """Where the file is that a click has saved, under the name that the page gave it."""
     with page.expect_download() as download:
         button.click()
     path = download.value.path()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import uvicorn
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from browser.conftest import FLAGS, installed_browser
+from browser.chromium import FLAGS, installed_browser
 from browser.visits import sign_in
 from ingest.app import create_app
 from ingest.auth import Identity, Role, issue_token

@@ -13,16 +13,21 @@ from browser.visits import no_serious_violations, sign_in
 PATHS = ["/", "/me", f"/flows/{TOUR.flow_id}", "/sign-in"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", PATHS)
-def test_no_one_is_shut_out(page: Page, demo: Api, path: str, scheme: Any) -> None:
-    page.emulate_media(color_scheme=scheme)
-    sign_in(page, demo.url, demo.token("team_admin", TOUR.engineer_id))
-    page.goto(demo.url + path)
+def drawn(page: Page, api: Api, path: str) -> None:
+    """Sign in, and open a page with its charts; there are none where one signs in."""
+    sign_in(page, api.url, api.token("team_admin", TOUR.engineer_id))
+    page.goto(api.url + path)
     if path != "/sign-in":
         loaded(page)
         expect(page.locator(".chart svg").first).to_be_visible()
         at_rest(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PATHS)
+def test_no_one_is_shut_out(page: Page, demo: Api, path: str, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    drawn(page, demo, path)
     no_serious_violations(page)
     if path != "/sign-in":
         page.locator("#pick-total_sessions").click()
@@ -35,12 +40,7 @@ def test_no_one_is_shut_out(page: Page, demo: Api, path: str, scheme: Any) -> No
 @pytest.mark.parametrize("path", PATHS)
 def test_a_phone_shows_all_of_it(page: Page, demo: Api, path: str) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
-    sign_in(page, demo.url, demo.token("team_admin", TOUR.engineer_id))
-    page.goto(demo.url + path)
-    if path != "/sign-in":
-        loaded(page)
-        expect(page.locator(".chart svg").first).to_be_visible()
-        at_rest(page)
+    drawn(page, demo, path)
     width = page.evaluate("() => document.documentElement.scrollWidth")
     assert width <= 360
     no_serious_violations(page)

@@ -15,7 +15,7 @@ TOUR = demo_tour()
 
 
 @pytest.fixture
-def demo(shared_live_api: Api) -> Api:
+def one_flow(shared_live_api: Api) -> Api:
     """An API whose demo account has one flow, in which its engineer had a session today."""
     api = shared_live_api.of(TOUR.account_id)
     steps = [
@@ -37,11 +37,11 @@ def own_figures(api: Api) -> Any:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_an_engineer_of_the_demo_walks_through_a_session(
-    page: Page, demo: Api, scheme: Any
+    page: Page, one_flow: Api, scheme: Any
 ) -> None:
-    before = own_figures(demo)
+    before = own_figures(one_flow)
     page.emulate_media(color_scheme=scheme)
-    page.goto(f"{demo.url}/example")
+    page.goto(f"{one_flow.url}/example")
     page.get_by_role("button", name="Start a session").click()
     expect(page.get_by_role("heading", name="Router & co")).to_be_visible()
     expect(page.locator("#steps li").first).to_contain_text("Check the <b>cable</b>")
@@ -56,7 +56,7 @@ def test_an_engineer_of_the_demo_walks_through_a_session(
     page.get_by_role("button", name="Send").click()
     expect(heard).to_have_count(4)
     expect(heard.last).to_contain_text("upshot-delivered")
-    after = own_figures(demo)
+    after = own_figures(one_flow)
     assert after["total_sessions"] == before["total_sessions"] + 1
     assert after["completed_sessions"] == before["completed_sessions"] + 1
     assert after["csat_distribution"]["rating_5"] == before["csat_distribution"]["rating_5"] + 1
@@ -78,9 +78,9 @@ def test_in_production_it_says_what_to_do(
     no_serious_violations(page)
 
 
-def test_the_guide_and_the_page_show_the_same_theme(page: Page, demo: Api) -> None:
+def test_the_guide_and_the_page_show_the_same_theme(page: Page, one_flow: Api) -> None:
     """What the page shows as text is what its style has."""
-    page.goto(f"{demo.url}/example")
+    page.goto(f"{one_flow.url}/example")
     shown = page.locator("pre", has_text="--upshot-accent").inner_text()
     style = page.evaluate(
         "(async () => (await fetch([...document.styleSheets].at(-1).href)).text())()"
