@@ -16,11 +16,20 @@ with corrections as materialized (
         and %(from_raw)s
 ),
 
--- Of which sessions of the flow the visits and votes may have changed, too.
-changed_sessions as materialized (
-    select distinct session_id
+-- The pending sessions that are of the flow now.
+sessions_now as materialized (
+    select session_id
     from corrections
-    where not %(from_raw)s
+    where sessions > 0 and not %(from_raw)s
+),
+
+-- All that are pending: a refresh reads model after model, so the visits and
+-- votes of a session that changed meanwhile may be stored for another flow than
+-- the session is.
+sessions_then as materialized (
+    select session_id
+    from live.pending_sessions
+    where account_id = %(account_id)s and not %(from_raw)s
 ),
 
 days as (
@@ -191,13 +200,13 @@ votes as (
             fresh.step_id,
             fresh.helpful_yes,
             fresh.helpful_no
-        from changed_sessions
+        from sessions_now
         inner join lateral (
             select facts.*
             from live.step_vote_facts__recomputed as facts
             where
                 facts.account_id = %(account_id)s
-                and facts.session_id = changed_sessions.session_id
+                and facts.session_id = sessions_now.session_id
                 and facts.flow_id = %(flow_id)s
                 and facts.day between %(day_from)s and %(day_to)s
             offset 0
@@ -207,17 +216,18 @@ votes as (
             stored.step_id,
             -stored.helpful_yes,
             -stored.helpful_no
-        from changed_sessions
+        from sessions_then
         inner join lateral (
             select facts.*
             from live.step_vote_facts__stored as facts
             where
                 facts.account_id = %(account_id)s
-                and facts.session_id = changed_sessions.session_id
-                and facts.flow_id = %(flow_id)s
-                and facts.day between %(day_from)s and %(day_to)s
+                and facts.session_id = sessions_then.session_id
             offset 0
         ) as stored on true
+        where
+            stored.flow_id = %(flow_id)s
+            and stored.day between %(day_from)s and %(day_to)s
         union all
         select
             step_id,
@@ -264,13 +274,13 @@ visits as (
             fresh.entries,
             fresh.completions,
             fresh.drop_offs
-        from changed_sessions
+        from sessions_now
         inner join lateral (
             select facts.*
             from live.step_visit_facts__recomputed as facts
             where
                 facts.account_id = %(account_id)s
-                and facts.session_id = changed_sessions.session_id
+                and facts.session_id = sessions_now.session_id
                 and facts.flow_id = %(flow_id)s
                 and facts.day between %(day_from)s and %(day_to)s
             offset 0
@@ -282,17 +292,18 @@ visits as (
             -stored.entries,
             -stored.completions,
             -stored.drop_offs
-        from changed_sessions
+        from sessions_then
         inner join lateral (
             select facts.*
             from live.step_visit_facts__stored as facts
             where
                 facts.account_id = %(account_id)s
-                and facts.session_id = changed_sessions.session_id
-                and facts.flow_id = %(flow_id)s
-                and facts.day between %(day_from)s and %(day_to)s
+                and facts.session_id = sessions_then.session_id
             offset 0
         ) as stored on true
+        where
+            stored.flow_id = %(flow_id)s
+            and stored.day between %(day_from)s and %(day_to)s
         union all
         select
             step_id,
@@ -337,13 +348,13 @@ edges as (
             fresh.step_id,
             fresh.next_step_id,
             fresh.passes
-        from changed_sessions
+        from sessions_now
         inner join lateral (
             select facts.*
             from live.step_edge_facts__recomputed as facts
             where
                 facts.account_id = %(account_id)s
-                and facts.session_id = changed_sessions.session_id
+                and facts.session_id = sessions_now.session_id
                 and facts.flow_id = %(flow_id)s
                 and facts.day between %(day_from)s and %(day_to)s
             offset 0
@@ -353,17 +364,18 @@ edges as (
             stored.step_id,
             stored.next_step_id,
             -stored.passes
-        from changed_sessions
+        from sessions_then
         inner join lateral (
             select facts.*
             from live.step_edge_facts__stored as facts
             where
                 facts.account_id = %(account_id)s
-                and facts.session_id = changed_sessions.session_id
-                and facts.flow_id = %(flow_id)s
-                and facts.day between %(day_from)s and %(day_to)s
+                and facts.session_id = sessions_then.session_id
             offset 0
         ) as stored on true
+        where
+            stored.flow_id = %(flow_id)s
+            and stored.day between %(day_from)s and %(day_to)s
         union all
         select
             step_id,
