@@ -70,9 +70,12 @@ MARK = """
     union all
     select tableoid, ctid, xmin::text, account_id from raw.accounts
     where account_id = %(account_id)s
+    union all
+    select tableoid, ctid, xmin::text, null from raw.tombstones
+    where account_id = %(account_id)s
     order by 1, 2
 """
-"""The versions of all rows of an account that figures are made of."""
+"""The versions of all rows of an account that figures are made of, and what deleted ones leave."""
 
 HELD_UP = """
     select true
