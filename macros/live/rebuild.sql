@@ -131,12 +131,12 @@ $check$;
 
 
 {#
-    Waits until nobody reads the models' views, and keeps readers waiting from
-    then on. It asks for all of the locks at once and for a moment only, and
-    gives those back that it got: whoever waits for a reader while others wait
-    for him stops them all, or is in a deadlock with them. After ten minutes it
-    gives up. "reset" because a view takes it, and because `lock table` would
-    lock raw as well.
+    Waits until nobody reads the models' views or what is stored under them, and
+    keeps readers waiting from then on. It asks for all of the locks at once and
+    for a moment only, and gives those back that it got: whoever waits for a
+    reader while others wait for him stops them all, or is in a deadlock with
+    them. After ten minutes it gives up. "reset" because a view takes it, and
+    because to `lock table` a view would lock raw as well.
 #}
 {% macro lock_out_readers(models) -%}
 do $lock$
@@ -157,6 +157,10 @@ begin
             ] %}
             alter view if exists {{ view }} reset (security_barrier);
             {%- endfor %}
+            {%- set stored = 'live.' ~ each.model ~ '__stored' %}
+            if to_regclass({{ quoted(stored) }}) is not null then
+                lock table {{ stored }};
+            end if;
             {%- endfor %}
             perform set_config('lock_timeout', patience, true);
             return;

@@ -2,13 +2,18 @@
 
 import json
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import psycopg
 from conftest import BIN
 from live_warehouse import CHANGES, Warehouse, reading
+from psycopg import IsolationLevel
+
+from ingest.store.statements import SQL
 
 FACTS = "models/marts/facts.sql"
 DAILY_OUTCOMES = "models/marts/daily_outcomes.sql"
@@ -276,6 +281,16 @@ def add_long_sessions(warehouse: Warehouse) -> None:
     )
 
 
+WAITED_FOR = """
+    select true
+    from pg_stat_activity
+    where
+        datname = current_database()
+        and application_name = 'dbt'
+        and wait_event = 'relation'
+"""
+
+
 class TestChangedColumns:
     def test_a_measure_more_leaves_the_views_of_users_alone(self, warehouse: Warehouse) -> None:
         warehouse.query("create view public.of_a_user as select * from marts.daily_outcomes")
@@ -311,6 +326,32 @@ class TestChangedColumns:
         (warehouse.project / FACTS).write_text(facts)
         (warehouse.project / FACTS_YAML).write_text(facts_yaml)
         self.assert_all_is_there(warehouse)
+
+    def test_who_holds_what_is_stored_reads_it_to_the_end(self, warehouse: Warehouse) -> None:
+        """As the API does: the stored tables first, then the snapshot, then the views."""
+        ended = threading.Event()
+        holding = threading.Event()
+
+        def read_when_waited_for() -> Any:
+            with psycopg.connect(warehouse.url) as reader:
+                reader.isolation_level = IsolationLevel.REPEATABLE_READ
+                reader.execute(SQL["lock_stored"])
+                holding.set()
+                with psycopg.connect(warehouse.url, autocommit=True) as watching:
+                    while not watching.execute(WAITED_FOR).fetchone():
+                        assert not ended.wait(0.01), "nobody waited"
+                return reader.execute(SHOWN["daily_outcomes"]).fetchone()
+
+        add_long_sessions(warehouse)
+        with ThreadPoolExecutor() as threads:
+            reading = threads.submit(read_when_waited_for)
+            holding.wait()
+            try:
+                warehouse.dbt("run", "--select", "facts")
+            finally:
+                ended.set()
+            assert reading.result() == (warehouse.value(AS_IT_IS),)
+        warehouse.assert_exact()
 
     def test_another_order_and_type_take_the_readers_along(self, warehouse: Warehouse) -> None:
         warehouse.edit(
