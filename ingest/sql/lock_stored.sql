@@ -3,11 +3,17 @@
 -- there.
 lock table
 live.account_days__stored,
+live.account_durations__stored,
 live.daily_outcomes__stored,
 live.daily_ratings__stored,
+live.daily_step_edges__stored,
 live.daily_step_feedback__stored,
+live.daily_step_visits__stored,
 live.engineer_rollups__stored,
 live.facts__stored,
+live.flow_durations__stored,
 live.flow_rollups__stored,
+live.step_edge_facts__stored,
+live.step_visit_facts__stored,
 live.step_vote_facts__stored
 in access share mode

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import psycopg
 from psycopg import AsyncConnection, errors
+from psycopg.abc import Query
 from psycopg.errors import InsufficientPrivilege, InvalidSchemaName, UndefinedTable
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
@@ -156,20 +157,21 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(
-        self, connection: ReadingConnection, *, of_marts: bool = True
+        self, connection: ReadingConnection, *, lock: Query | None = SQL["lock_stored"]
     ) -> AsyncIterator[None]:
         """Read one snapshot from here on: whatever is read in it belongs together.
 
         Args:
             connection: to read on.
-            of_marts: whether the marts are read in it, or raw alone.
+            lock: keeps in place what dbt may put something else in the place of, and is read in
+                it; None where raw alone is.
         """
         async with connection.transaction():
             async with connection.pipeline() as pipeline:
                 await connection.execute(SQL["begin_snapshot"])
                 connection.name_account(pipeline)
-                if of_marts:
-                    await connection.execute(SQL["lock_stored"])
+                if lock is not None:
+                    await connection.execute(lock)
             yield
 
     async def time_zones(self) -> frozenset[str]:

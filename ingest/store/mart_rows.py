@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from psycopg import errors, sql
 
+from ingest.catalog import Mart
 from ingest.mart_query import Filter, MartQuery, Term
 from ingest.problems import Unavailable
 from ingest.store.database import Connection
@@ -26,6 +27,14 @@ class Page(Struct, frozen=True):
     """Of the columns that were asked for."""
     next_after: Row | None
     """The place after which there are more rows; None where there are no more."""
+
+
+def locking(mart: Mart) -> sql.Composed:
+    """Return the statement that keeps a mart in place, with all that it reads.
+
+    To be run before the snapshot is taken; see lock_stored.sql.
+    """
+    return sql.SQL("lock table {} in access share mode").format(_relation(mart))
 
 
 async def read_page(connection: Connection, account_id: UUID, query: MartQuery) -> Page:
@@ -53,7 +62,7 @@ async def read_total(connection: Connection, account_id: UUID, query: MartQuery)
     """
     values: dict[str, Any] = {"account_id": account_id}
     statement = sql.SQL("select count(*) from {} where {}").format(
-        _relation(query), _all_of(_conditions(query, values))
+        _relation(query.mart), _all_of(_conditions(query, values))
     )
     async with _prepared(connection, query):
         row = await (await connection.execute(statement, values, prepare=False)).fetchone()
@@ -99,7 +108,7 @@ def rows_statement(
     selected = [*query.columns, *(term.column for term in query.order)]
     statement = sql.SQL("select {} from {} where {}{}{}").format(
         sql.SQL(", ").join(map(sql.Identifier, selected)),
-        _relation(query),
+        _relation(query.mart),
         _all_of(conditions),
         ordered,
         limited,
@@ -123,8 +132,8 @@ async def _prepared(connection: Connection, query: MartQuery) -> AsyncIterator[N
         raise Unavailable("The mart is being replaced by another version of it.") from error
 
 
-def _relation(query: MartQuery) -> sql.Identifier:
-    return sql.Identifier(query.mart.schema, query.mart.identifier)
+def _relation(mart: Mart) -> sql.Identifier:
+    return sql.Identifier(mart.schema, mart.identifier)
 
 
 def _all_of(conditions: Sequence[sql.Composable]) -> sql.Composed:

@@ -59,7 +59,7 @@ async def find_person(database: Database, account_id: UUID, user_id: UUID) -> Fo
     asked = {"account_id": account_id, "user_id": user_id}
     async with (
         database.reading(account_id) as connection,
-        database.snapshot(connection, of_marts=False),
+        database.snapshot(connection, lock=None),
     ):
         sessions = await (await connection.execute(SQL["sessions_about_user"], asked)).fetchall()
         votes = await (await connection.execute(SQL["votes_of_user"], asked)).fetchall()
@@ -94,7 +94,7 @@ async def read_held(
     ids = {"own_session_ids": Uuids(own), "session_ids": Uuids([*own, *voted])}
     async with (
         database.reading(account_id) as connection,
-        database.snapshot(connection, of_marts=False),
+        database.snapshot(connection, lock=None),
     ):
         held = [
             *(
