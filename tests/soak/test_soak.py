@@ -55,6 +55,9 @@ KILLED = (
 )
 """How a program says that its connection was ended."""
 
+VOTES = ("helpful_yes", "helpful_no")
+VISITS = ("visits", "entries", "completions", "drop_offs")
+
 WINDOW = {"from": "2024-01-01", "to": "2027-01-01"}
 """Whatever is written lies in between."""
 
@@ -66,6 +69,9 @@ MARK = """
     where account_id = %(account_id)s
     union all
     select tableoid, ctid, xmin::text, session_id from raw.step_feedback
+    where account_id = %(account_id)s
+    union all
+    select tableoid, ctid, xmin::text, session_id from raw.step_visits
     where account_id = %(account_id)s
     union all
     select tableoid, ctid, xmin::text, account_id from raw.accounts
@@ -343,15 +349,22 @@ def disagreements(answer: dict[str, Any]) -> list[str]:
 class Truth(NamedTuple):
     """What raw says of an account, or of a part of it."""
 
-    facts: list[Any]
-    votes: list[Any]
+    rows: dict[str, list[Any]]
+    """By model."""
     mark: Any
     """Another one after any write."""
 
+    @property
+    def facts(self) -> list[Any]:
+        return self.rows["facts"]
+
     def of(self, **subject: UUID) -> "Truth":
         ((name, value),) = subject.items()
-        facts = [row for row in self.facts if getattr(row, name) == value]
-        return Truth(facts, [row for row in self.votes if getattr(row, name) == value], self.mark)
+        parts = {
+            model: [row for row in rows if getattr(row, name, None) == value]
+            for model, rows in self.rows.items()
+        }
+        return Truth(parts, self.mark)
 
     def answer(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Return the parts of the answer in which there are figures, as they should be."""
@@ -383,16 +396,22 @@ class Truth(NamedTuple):
             ratings = sum(row.ratings for row in self.facts)
             parts["total_ratings"] = ratings
             parts["avg_csat"] = average(sum(row.rating_points for row in self.facts), ratings)
-            yes = Counter[str]()
-            no = Counter[str]()
-            for row in self.votes:
-                yes[row.step_id] += row.helpful_yes
-                no[row.step_id] += row.helpful_no
+            steps = sums(self.rows["step_vote_facts"], ("step_id",), VOTES)
+            steps |= sums(self.rows["step_visit_facts"], ("step_id",), VISITS)
             parts["step_feedback"] = [
-                step | {"helpful_yes": yes[step["node_id"]], "helpful_no": no[step["node_id"]]}
+                step | {name: steps[step["node_id"], name] for name in VOTES}
                 for step in answer["step_feedback"]
             ]
-            assert yes.keys() <= {step["node_id"] for step in answer["step_feedback"]}
+            assert {step_id for step_id, _ in +steps} <= {row["step_id"] for row in answer["steps"]}
+            parts["steps"] = [
+                step | {name: steps[step["step_id"], name] for name in VOTES + VISITS}
+                for step in answer["steps"]
+            ]
+            edges = sums(self.rows["step_edge_facts"], ("step_id", "next_step_id"), ("passes",))
+            parts["edges"] = [
+                edge | {"passes": edges.pop((edge["step_id"], edge["next_step_id"], "passes"), 0)}
+                for edge in answer["edges"]
+            ] + [{"missing": each} for each in edges]
         return parts
 
     def _summary(self) -> dict[str, Any]:
@@ -419,13 +438,25 @@ class Truth(NamedTuple):
         return sums
 
 
+def sums(
+    rows: Iterable[Any], key: Iterable[str], measures: Iterable[str]
+) -> Counter[tuple[str, ...]]:
+    """Return the sum of each measure by the columns of the key and the measure's name."""
+    found = Counter[tuple[str, ...]]()
+    for row in rows:
+        for name in measures:
+            found[*(getattr(row, column) for column in key), name] += getattr(row, name)
+    return found
+
+
 def truth(url: str, account_id: UUID) -> Truth:
     with snapshot(url) as connection, connection.cursor(row_factory=namedtuple_row) as cursor:
-        facts = "select * from live.facts__recomputed where account_id = %s"
-        votes = "select * from live.step_vote_facts__recomputed where account_id = %s"
+        statement = "select * from live.{}__recomputed where account_id = %s"
         return Truth(
-            cursor.execute(facts, [account_id]).fetchall(),
-            cursor.execute(votes, [account_id]).fetchall(),
+            {
+                model: cursor.execute(statement.format(model).encode(), [account_id]).fetchall()
+                for model in ("facts", "step_vote_facts", "step_visit_facts", "step_edge_facts")
+            },
             cursor.execute(MARK, {"account_id": account_id}).fetchall(),
         )
 
