@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
 from statistics import median
@@ -18,6 +19,7 @@ import pytest
 from api_processes import api_process
 from conftest import Api
 from dbt_processes import run_dbt_to_the_end
+from writers import ask_again
 
 from ingest.settings import Settings
 
@@ -53,11 +55,11 @@ class Client:
         rated = {"rating": 4, "comment": "Fine."}
         who: dict[str, Any] = {"user_id": api.account_id}
         for answer, status in (
-            (api("POST", "/sessions", started, **who), 201),
-            (api("POST", f"/sessions/{session}/complete", completed, **who), 200),
-            (api("POST", f"/sessions/{session}/rate", rated, **who), 201),
-            (api.post_events([{}] * 20), 207),
-            (api("GET", "/analytics/me?period=7d", **who), 200),
+            (ask_again(api, "POST", "/sessions", started, **who), 201),
+            (ask_again(api, "POST", f"/sessions/{session}/complete", completed, **who), 200),
+            (ask_again(api, "POST", f"/sessions/{session}/rate", rated, **who), 201),
+            (ask_again(api, "POST", "/events", [{}] * 20, role="service"), 207),
+            (ask_again(api, "GET", "/analytics/me?period=7d", **who), 200),
         ):
             assert answer.status_code == status, answer.text
             self.answered += 1
@@ -72,20 +74,21 @@ def refreshed(database_url: str, tmp_path: Path) -> str:
 def test_the_memory_of_a_process_stays_flat(
     refreshed: str, tmp_path: Path, base_settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with api_process(refreshed, tmp_path, quota_events=1_000_000_000) as process:
+    with (
+        api_process(refreshed, tmp_path, quota_events=1_000_000_000) as process,
+        ThreadPoolExecutor(CLIENTS) as threads,
+    ):
         ended = threading.Event()
         clients = [Client(process.api(base_settings)) for _ in range(CLIENTS)]
-        threads = [threading.Thread(target=client.use_until, args=[ended]) for client in clients]
-        for thread in threads:
-            thread.start()
+        used = [threads.submit(client.use_until, ended) for client in clients]
         api = psutil.Process(process.process.pid)
         samples = []
         for _ in range(SAMPLES):
             time.sleep(SECONDS / SAMPLES)
             samples.append(api.memory_info().rss / MEGABYTE)
         ended.set()
-        for thread in threads:
-            thread.join(60)
+        for each in used:
+            each.result()
     with capsys.disabled():
         third = len(samples) // 3
         answered = sum(client.answered for client in clients)
