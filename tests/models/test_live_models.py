@@ -345,7 +345,7 @@ class TestChangedColumns:
         add_long_sessions(warehouse)
         with ThreadPoolExecutor() as threads:
             reading = threads.submit(read_when_waited_for)
-            holding.wait()
+            assert holding.wait(60)
             try:
                 warehouse.dbt("run", "--select", "facts")
             finally:
