@@ -19,7 +19,7 @@ from ingest.problems import Unavailable
 from ingest.schema import Out
 from ingest.store.database import Database
 from ingest.store.kept import KeptBytes
-from ingest.store.mart_rows import Row, locking, read_in_batches, read_page, read_total
+from ingest.store.mart_rows import Row, lock_statement, read_in_batches, read_page, read_total
 from ingest.store.reads import MOST_CHANGES, Moment, read_moment, summed_up
 
 MOST_BYTES_KEPT = 64_000_000
@@ -136,7 +136,9 @@ class MartAnswers:
                 return Answer(etag=etag, body=None)
             made = self._kept.find(key, asked.state(moment))
             if made is None:
-                async with self._database.snapshot(connection, lock=locking(asked.query.mart)):
+                async with self._database.snapshot(
+                    connection, lock=lock_statement(asked.query.mart)
+                ):
                     moment = await read_moment(connection, asked.account_id)
                     page = await read_page(connection, asked.account_id, asked.query)
                     total = await self._total(connection, asked)
@@ -175,7 +177,7 @@ class MartAnswers:
         try:
             async with (
                 self._database.reading(asked.account_id) as connection,
-                self._database.snapshot(connection, lock=locking(asked.query.mart)),
+                self._database.snapshot(connection, lock=lock_statement(asked.query.mart)),
             ):
                 moment = await read_moment(connection, asked.account_id)
                 etag = asked.etag(moment)

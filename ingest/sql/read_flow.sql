@@ -17,16 +17,16 @@ with corrections as materialized (
 ),
 
 -- The pending sessions that are of the flow now.
-sessions_now as materialized (
+pending_here as materialized (
     select session_id
     from corrections
     where sessions > 0 and not %(from_raw)s
 ),
 
--- All that are pending: a refresh reads model after model, so the visits and
+-- Those of every flow: a refresh reads model after model, so the visits and
 -- votes of a session that changed meanwhile may be stored for another flow than
 -- the session is.
-sessions_then as materialized (
+pending_sessions as materialized (
     select session_id
     from live.pending_sessions
     where account_id = %(account_id)s and not %(from_raw)s
@@ -200,13 +200,13 @@ votes as (
             fresh.step_id,
             fresh.helpful_yes,
             fresh.helpful_no
-        from sessions_now
+        from pending_here
         inner join lateral (
             select facts.*
             from live.step_vote_facts__recomputed as facts
             where
                 facts.account_id = %(account_id)s
-                and facts.session_id = sessions_now.session_id
+                and facts.session_id = pending_here.session_id
                 and facts.flow_id = %(flow_id)s
                 and facts.day between %(day_from)s and %(day_to)s
             offset 0
@@ -216,13 +216,13 @@ votes as (
             stored.step_id,
             -stored.helpful_yes,
             -stored.helpful_no
-        from sessions_then
+        from pending_sessions
         inner join lateral (
             select facts.*
             from live.step_vote_facts__stored as facts
             where
                 facts.account_id = %(account_id)s
-                and facts.session_id = sessions_then.session_id
+                and facts.session_id = pending_sessions.session_id
             offset 0
         ) as stored on true
         where
@@ -274,13 +274,13 @@ visits as (
             fresh.entries,
             fresh.completions,
             fresh.drop_offs
-        from sessions_now
+        from pending_here
         inner join lateral (
             select facts.*
             from live.step_visit_facts__recomputed as facts
             where
                 facts.account_id = %(account_id)s
-                and facts.session_id = sessions_now.session_id
+                and facts.session_id = pending_here.session_id
                 and facts.flow_id = %(flow_id)s
                 and facts.day between %(day_from)s and %(day_to)s
             offset 0
@@ -292,13 +292,13 @@ visits as (
             -stored.entries,
             -stored.completions,
             -stored.drop_offs
-        from sessions_then
+        from pending_sessions
         inner join lateral (
             select facts.*
             from live.step_visit_facts__stored as facts
             where
                 facts.account_id = %(account_id)s
-                and facts.session_id = sessions_then.session_id
+                and facts.session_id = pending_sessions.session_id
             offset 0
         ) as stored on true
         where
@@ -348,13 +348,13 @@ edges as (
             fresh.step_id,
             fresh.next_step_id,
             fresh.passes
-        from sessions_now
+        from pending_here
         inner join lateral (
             select facts.*
             from live.step_edge_facts__recomputed as facts
             where
                 facts.account_id = %(account_id)s
-                and facts.session_id = sessions_now.session_id
+                and facts.session_id = pending_here.session_id
                 and facts.flow_id = %(flow_id)s
                 and facts.day between %(day_from)s and %(day_to)s
             offset 0
@@ -364,13 +364,13 @@ edges as (
             stored.step_id,
             stored.next_step_id,
             -stored.passes
-        from sessions_then
+        from pending_sessions
         inner join lateral (
             select facts.*
             from live.step_edge_facts__stored as facts
             where
                 facts.account_id = %(account_id)s
-                and facts.session_id = sessions_then.session_id
+                and facts.session_id = pending_sessions.session_id
             offset 0
         ) as stored on true
         where

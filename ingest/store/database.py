@@ -163,8 +163,8 @@ class Database:
 
         Args:
             connection: to read on.
-            lock: keeps in place what dbt may put something else in the place of, and is read in
-                it; None where raw alone is.
+            lock: the statement that locks what is read in it, as dbt may put another table in
+                the place of one; None where raw alone is read.
         """
         async with connection.transaction():
             async with connection.pipeline() as pipeline:

@@ -29,7 +29,7 @@ class Page(Struct, frozen=True):
     """The place after which there are more rows; None where there are no more."""
 
 
-def locking(mart: Mart) -> sql.Composed:
+def lock_statement(mart: Mart) -> sql.Composed:
     """Return the statement that keeps a mart in place, with all that it reads.
 
     To be run before the snapshot is taken; see lock_stored.sql.

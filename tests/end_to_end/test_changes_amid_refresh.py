@@ -12,20 +12,13 @@ import pytest
 from conftest import Api, Serve
 from events import Event, event
 from exactness import compare, snapshot
+from lock_waits import waits_for_a_lock
 
 from ingest.refresh import refresh
 from ingest.settings import Settings
 
 DAY = "2026-03-01"
 STEPS = ("first", "second")
-HELD_UP = """
-    select true
-    from pg_stat_activity
-    where
-        datname = current_database()
-        and application_name = 'dbt'
-        and wait_event = 'relation'
-"""
 STORED_VOTES = "select sum(helpful_yes) from live.daily_step_feedback__stored where flow_id = %s"
 NOTHING: tuple[list[tuple[int, ...]], list[Any]] = ([(0, 0, 0, 0), (0, 0, 0, 0)], [])
 
@@ -50,7 +43,7 @@ def refreshing_between_sessions_and_steps(api: Api) -> Iterator[None]:
     ):
         holding.execute("lock table raw.step_feedback, raw.step_visits")
         refreshing = threads.submit(refresh, api.settings, url)
-        while watching.execute(HELD_UP).fetchone() is None:
+        while not waits_for_a_lock(watching, of="relation"):
             assert not refreshing.done()
             time.sleep(0.01)
         yield

@@ -12,7 +12,7 @@ import pytest
 from conftest import Api
 
 from ingest.contracts import served_in
-from ingest.store.mart_rows import locking
+from ingest.store.mart_rows import lock_statement
 from ingest.store.statements import SQL
 
 NAMED = re.compile(r"\b(?:live|marts)\.\w+")
@@ -75,5 +75,5 @@ def test_what_a_mart_reads_is_locked(shared_live_api: Api, reader: psycopg.Conne
     for mart in marts.values():
         needed = tables_behind(reader, [f"{mart.schema}.{mart.identifier}"])
         with reader.transaction(force_rollback=True):
-            reader.execute(locking(mart))
+            reader.execute(lock_statement(mart))
             assert locked(reader) == needed, mart.name

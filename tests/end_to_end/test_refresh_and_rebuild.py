@@ -9,18 +9,10 @@ import psycopg
 import refresh_lock
 from conftest import Api, Serve
 from exactness import compare, snapshot
+from lock_waits import waits_for_a_lock
 
 from ingest.refresh import refresh
 from ingest.settings import Settings
-
-WAITING = """
-    select true
-    from pg_stat_activity
-    where
-        datname = current_database()
-        and application_name = 'dbt'
-        and wait_event = 'advisory'
-"""
 
 
 def test_a_model_that_is_registered_while_a_refresh_waits_is_refreshed(
@@ -41,7 +33,7 @@ def test_a_model_that_is_registered_while_a_refresh_waits_is_refreshed(
         # What a rebuild does: the lock, the model, its registration, the commit.
         rebuild.execute(refresh_lock.TAKE_IN_TRANSACTION)
         refreshing = threads.submit(refresh, settings, database_url)
-        while owner.execute(WAITING).fetchone() is None:
+        while not waits_for_a_lock(owner, of="advisory"):
             assert not refreshing.done()
             time.sleep(0.01)
         rebuild.execute("insert into live.models select * from kept where model = 'account_days'")

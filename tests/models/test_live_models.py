@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import psycopg
 from conftest import BIN
 from live_warehouse import CHANGES, Warehouse, reading
+from lock_waits import waits_for_a_lock
 from psycopg import IsolationLevel
 
 from ingest.store.statements import SQL
@@ -281,16 +282,6 @@ def add_long_sessions(warehouse: Warehouse) -> None:
     )
 
 
-WAITED_FOR = """
-    select true
-    from pg_stat_activity
-    where
-        datname = current_database()
-        and application_name = 'dbt'
-        and wait_event = 'relation'
-"""
-
-
 class TestChangedColumns:
     def test_a_measure_more_leaves_the_views_of_users_alone(self, warehouse: Warehouse) -> None:
         warehouse.query("create view public.of_a_user as select * from marts.daily_outcomes")
@@ -338,7 +329,7 @@ class TestChangedColumns:
                 reader.execute(SQL["lock_stored"])
                 holding.set()
                 with psycopg.connect(warehouse.url, autocommit=True) as watching:
-                    while not watching.execute(WAITED_FOR).fetchone():
+                    while not waits_for_a_lock(watching, of="relation"):
                         assert not ended.wait(0.01), "nobody waited"
                 return reader.execute(SHOWN["daily_outcomes"]).fetchone()
 

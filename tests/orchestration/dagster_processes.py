@@ -13,7 +13,6 @@ from typing import IO, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import psutil
-import psycopg
 import pytest
 from conftest import REPOSITORY
 
@@ -83,20 +82,6 @@ def eventually(
         assert time.monotonic() < until
         time.sleep(0.05)
     return found
-
-
-def waits_for_a_lock(database: psycopg.Connection, application_name: str) -> bool:
-    found = database.execute(
-        """
-        select 1 from pg_stat_activity
-        where
-            datname = current_database()
-            and application_name = %s
-            and wait_event_type = 'Lock'
-        """,
-        [application_name],
-    )
-    return found.fetchone() is not None
 
 
 def free_port() -> int:

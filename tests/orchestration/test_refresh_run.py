@@ -13,8 +13,8 @@ from dagster_processes import (
     eventually,
     kill_family,
     start_dg,
-    waits_for_a_lock,
 )
+from lock_waits import waits_for_a_lock
 from parsed_project import ParsedProject
 
 from ingest.dbt_runs import run_dbt
@@ -127,7 +127,7 @@ def test_a_refresh_waits_until_another_has_ended(
     database.execute(CHANGE)
     database.execute(refresh_lock.TAKE)
     run = start_refresh()
-    eventually(lambda: waits_for_a_lock(database, "dbt"), run)
+    eventually(lambda: waits_for_a_lock(database), run)
     assert (1,) == database.execute("select count(*) from raw.changes").fetchone()
 
     database.execute("select pg_advisory_unlock_all()")

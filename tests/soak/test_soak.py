@@ -24,6 +24,7 @@ import refresh_lock
 from conftest import Api, Serve
 from dbt_processes import start_dbt
 from exactness import compare, snapshot, unsettled
+from lock_waits import waits_for_a_lock
 from psycopg.errors import DeadlockDetected
 from psycopg.rows import namedtuple_row
 from retrying_clients import Client
@@ -82,15 +83,6 @@ MARK = """
     order by 1, 2
 """
 """The versions of all rows of an account that figures are made of, and what deleted ones leave."""
-
-HELD_UP = """
-    select true
-    from pg_stat_activity
-    where
-        datname = current_database()
-        and application_name = 'dbt'
-        and wait_event_type = 'Lock'
-"""
 
 
 class Tally:
@@ -499,7 +491,7 @@ def wrong_after_a_change_during_a_refresh(api: Api) -> list[str]:
             # Whoever only reads passes: a refresh stops when it has read and is to store.
             holding.execute("lock table live.facts__stored in share mode")
             refreshing = threads.submit(refresh, api.settings, url)
-            while watching.execute(HELD_UP).fetchone() is None:
+            while not waits_for_a_lock(watching):
                 assert not refreshing.done()
                 time.sleep(0.01)
             path = f"/sessions/{session_id}/complete"
