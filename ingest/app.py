@@ -34,6 +34,7 @@ from ingest.mart_answers import MartAnswers
 from ingest.marts import MART_HEADERS, MartController
 from ingest.metrics import Metrics
 from ingest.noted import tell_request
+from ingest.null_words import refuse_null
 from ingest.observed import Observed
 from ingest.openapi import openapi_config
 from ingest.pages import PageController
@@ -77,6 +78,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             SignInController,
             Router(
                 "/api/v1",
+                guards=[refuse_null],
                 route_handlers=[
                     SessionController,
                     SessionListController,

@@ -46,6 +46,7 @@ class _Call:
         self._handler = handler
         self._dependencies = dependencies
         self._signature = handler.signature_model
+        self._guards: list[Any] = handler.resolve_guards()
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
             handler.parsed_fn_signature.parameters["data"].annotation
         )
@@ -64,8 +65,8 @@ class _Call:
 
     async def answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         request: Request[Any, Any, Any] = Request(scope, receive, send)
-        if self._handler.resolve_guards():
-            await self._handler.authorize_connection(request)
+        for guard in self._guards:
+            await guard(request, self._handler)
         body = await self._read(receive)
         if not body:
             raise MalformedBody("The body is empty.")

@@ -403,6 +403,33 @@ def test_an_unknown_field_is_forbidden_in_the_document_as_it_is_in_fact(
     assert [name for name in bodies if schemas[name].get("additionalProperties", True)] == []
 
 
+def may_be_null(schema: dict[str, Any]) -> bool:
+    """Tell whether the schema of a parameter lets the word null through."""
+    value = ["null"] if schema.get("type") == "array" else "null"
+    return bool(jsonschema_rs.is_valid(schema, value, validate_formats=True))
+
+
+@pytest.mark.parametrize("word", ["null", "NULL", "%6eull"])
+def test_the_word_null_is_a_value_for_a_text_alone(
+    known: Acquaintance, document: dict[str, Any], word: str
+) -> None:
+    calls = right_calls(known)
+    taken = []
+    for name, operation in operations_of(document).items():
+        for parameter in operation.get("parameters", []):
+            if name not in calls or parameter["in"] != "query" or may_be_null(parameter["schema"]):
+                continue
+            others = calls[name].query
+            asked = f"{parameter['name']}={word}" + (f"&{others}" if others else "")
+            answer = send(known, calls[name]._replace(query=asked))
+            if answer.status_code != 422:
+                taken.append((name, parameter["name"]))
+            else:
+                places = {each["pointer"] for each in answer.json()["errors"]}
+                assert places == {f"/{parameter['name']}"}
+    assert taken == []
+
+
 def test_figures_are_described_by_the_marts_that_define_them(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     mart = schemas["MartRow.account_summaries"]["properties"]
