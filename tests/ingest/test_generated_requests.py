@@ -6,6 +6,7 @@ kind of token. UPSHOT_EXAMPLES says how many an operation gets of each.
 
 import json
 import os
+import sys
 from collections import Counter
 from typing import Any
 from uuid import UUID, uuid4
@@ -211,9 +212,14 @@ def is_id(value: object) -> bool:
         return False
 
 
-def test_every_answer_is_what_the_document_says(whole_api: Api) -> None:
+def test_every_answer_is_what_the_document_says(
+    whole_api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
     walk = Walk(whole_api.url, Acquaintance(whole_api.of(uuid4())))
     walk.go(document_of(whole_api.url))
+    with capsys.disabled():
+        statuses = ", ".join(f"{of}: {count:,}" for of, count in sorted(walk.statuses.items()))
+        sys.stderr.write(f"\n{walk.statuses.total():,} generated requests, answered {statuses}\n")
     assert not walk.faults, "\n\n".join(f"{of}: {said}" for of, said in walk.faults.items())
     assert {200, 201, 204, 207, 400, 401, 403, 404, 409, 422} <= set(walk.statuses)
 
