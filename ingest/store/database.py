@@ -20,6 +20,7 @@ from ingest.store.checks import read_failing_checks
 from ingest.store.reading import ReadingConnection
 from ingest.store.room import Room
 from ingest.store.statements import SQL
+from ingest.store.usable import usable
 from ingest.store.vitals import Volume
 from ingest.tracing import Traced, untraced
 
@@ -281,6 +282,9 @@ def _pool(url: str, size: int, role: str, kind: type[C]) -> AsyncConnectionPool[
         min_size=min(2, size),
         max_size=size,
         timeout=POOL_TIMEOUT_SECONDS,
+        # As long as a request waits; then the next one has it try anew. Who goes on doubles the
+        # pauses, and after an outage of two minutes would come back a minute late.
+        reconnect_timeout=POOL_TIMEOUT_SECONDS,
         # Unbounded by default: overload would be suffered instead of refused.
         max_waiting=size * WAITING_PER_CONNECTION,
         # Prepared at once: the first plan is the one for good.
@@ -293,7 +297,7 @@ def _pool(url: str, size: int, role: str, kind: type[C]) -> AsyncConnectionPool[
 @asynccontextmanager
 async def _connected(pool: AsyncConnectionPool[C]) -> AsyncIterator[C]:
     try:
-        async with pool.connection() as connection:
+        async with usable(pool) as connection:
             yield connection
     except (PoolTimeout, TooManyRequests):
         raise Unavailable("Too many requests wait for the database.") from None
