@@ -54,11 +54,10 @@ async def _is_usable(connection: AsyncConnection[Any]) -> bool:
     unasked but that it has ended the connection: so only what has something to say is asked.
     """
     listening = select.poll()
-    listening.register(connection.fileno(), select.POLLIN)
-    if not listening.poll(0):
-        return True
     try:
-        await AsyncConnectionPool.check_connection(connection)
+        listening.register(connection.fileno(), select.POLLIN)
+        if listening.poll(0):
+            await AsyncConnectionPool.check_connection(connection)
     except psycopg.OperationalError:
         return False
     return True
