@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 
+from ingest.store.statements import SQL
 from orchestration.dbt_project import dbt_project, warehouse_credentials
 
 CONNECT_SECONDS = 10
@@ -25,5 +26,5 @@ def connected(role: str | None = None) -> Iterator[psycopg.Connection[Any]]:
         application_name="upshot dagster",
         autocommit=True,
     ) as connection:
-        connection.execute("select set_config('role', %s, false)", (role or warehouse["role"],))
+        connection.execute(SQL["configure_command"], {"role": role or warehouse["role"]})
         yield connection

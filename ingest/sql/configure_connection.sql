@@ -1,5 +1,6 @@
 -- role: a login is more than those who write, or read, are to be.
--- UTC: what comes out of the database is the same wherever it runs.
+-- TimeZone, DateStyle, IntervalStyle: what comes out of the database is the
+--     same wherever it runs.
 -- lock_timeout: whoever waits for a lock keeps a connection that others want.
 -- enable_*, max_parallel_workers_per_gather: all that is asked for has an
 --     index. Plans are made once for any account, so they would read all of a
@@ -11,6 +12,8 @@
 select
     set_config('role', %(role)s, false),
     set_config('TimeZone', 'UTC', false),
+    set_config('DateStyle', 'ISO', false),
+    set_config('IntervalStyle', 'postgres', false),
     set_config('lock_timeout', '2s', false),
     set_config('enable_seqscan', 'off', false),
     set_config('enable_bitmapscan', 'off', false),

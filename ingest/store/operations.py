@@ -28,7 +28,7 @@ def connected(url: str, role: str = "upshot_transformer") -> Iterator[psycopg.Co
     """
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
-            connection.execute("select set_config('role', %s, false)", (role,))
+            connection.execute(SQL["configure_command"], {"role": role})
             yield connection
     except (
         psycopg.errors.UndefinedTable,

@@ -177,6 +177,8 @@ def _read(source: str, stream: Stream, since: datetime) -> Iterator[list[dict[st
     try:
         with psycopg.connect(source, connect_timeout=CONNECT_SECONDS) as connection:
             connection.read_only = True
+            # Whatever that database writes days like.
+            connection.execute("set DateStyle = 'ISO'")
             query = sql.SQL(
                 "select * from ({}) as changed where changed_at >= {} order by changed_at"
             ).format(_as_it_is(stream.sql), since)

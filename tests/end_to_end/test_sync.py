@@ -77,6 +77,9 @@ def application(new_database: Callable[[], str]) -> str:
     url = new_database()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(TABLES)
+        # It may write days as it likes.
+        own = connection.info.dbname
+        connection.execute(f"alter database {own} set DateStyle = 'SQL, DMY'".encode())
     return url
 
 
