@@ -4,7 +4,6 @@ The framework reads the word as no value wherever a parameter may be left out, i
 letters: `?hour=null` would be answered as if no hour had been asked for.
 """
 
-from functools import cache
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -29,18 +28,16 @@ async def refuse_null(
     # Escaped, it may be any letters.
     if b"%" not in query and b"null" not in query.lower():
         return
-    errors = [
-        FieldProblem(pointer=f"/{name}", detail=_SAID)
-        for name in dict.fromkeys(
-            name for name, value in connection.query_params.multi_items() if value.lower() == "null"
-        )
-        if name in _without_text(handler)
-    ]
+    given = connection.query_params.multi_items()
+    null = dict.fromkeys(name for name, value in given if value.lower() == "null")
+    if not null:
+        return
+    refused = _without_text(handler)
+    errors = [FieldProblem(pointer=f"/{name}", detail=_SAID) for name in null if name in refused]
     if errors:
         raise Invalid("A parameter of the request is not valid.", *errors)
 
 
-@cache
 def _without_text(handler: BaseRouteHandler) -> frozenset[str]:
     """Return the handler's parameters of the query that cannot be a text, by their public names."""
     signatures = (
