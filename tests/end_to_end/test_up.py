@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import httpx
 import psutil
 import psycopg
 import pytest
+from api_processes import free_port
 from conftest import BIN, REPOSITORY
 from dagster import DagsterRunStatus
 from dagster_graphql import DagsterGraphQLClient
@@ -38,12 +38,6 @@ class Running(NamedTuple):
 
     def lines_to_paste(self) -> list[str]:
         return [line for line in self.said.splitlines() if line.strip().startswith("curl ")]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from ingest.store.migrate import migrate
 POOL = 6
 OURS = (
     "select pid from pg_stat_activity where datname = current_database()"
-    " and application_name = 'upshot' and backend_type = 'client backend'"
+    " and application_name = 'upshot'"
 )
 
 

@@ -10,11 +10,11 @@ import psutil
 import psycopg
 import pytest
 import refresh_lock
+from api_processes import free_port
 from dagster_graphql import DagsterGraphQLClient
 from dagster_processes import (
     dagster_environment,
     eventually,
-    free_port,
     kill_family,
     start_dg,
 )

@@ -10,10 +10,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from api_processes import free_port
 from conftest import BIN, REPOSITORY
 from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster_processes import eventually, free_port
+from dagster_processes import eventually
 
 from orchestration import run_launcher
 from orchestration.run_launcher import WatchfulRunLauncher
